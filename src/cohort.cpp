@@ -23,6 +23,7 @@ struct Matrix::AttackGroup {
   std::string label;
   std::unique_ptr<Attack> attack;
   Array<const float*> rows;
+  Array<const float*> last_output;
   Array<float*> extra;
   Array<double*> mixing;
   Array<std::uint64_t> seeds;
@@ -155,6 +156,9 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
                                    const auto& rows = places[static_cast<std::size_t>(c)].extra;
                                    all.insert(all.end(), rows.begin(), rows.end());
                                  }));
+    group->last_output = Array<const float*>(exec, gather<const float*>(members, [&](int c, auto& all) {
+                                               all.push_back(messages.aggregates[static_cast<std::size_t>(c)]);
+                                             }));
     group->mixing = Array<double*>(exec, gather<double*>(members, [&](int c, auto& all) {
                                      all.push_back(places[static_cast<std::size_t>(c)].mixing);
                                    }));
@@ -167,6 +171,7 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
     view.rows = group->rows.data();
     view.extra = group->extra.data();
     view.mixing = group->mixing.data();
+    view.last_output = group->last_output.data();
     view.seeds = group->seeds.data();
     view.round = messages.round;
     if (group->attack->knows_defense())

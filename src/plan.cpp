@@ -3,10 +3,12 @@
 #include "src/plan.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <tuple>
 
+#include "kernels/optimizers/optimizer.cuh"
 #include "src/catalogue.hpp"
 #include "src/spec/spec.hpp"
 
@@ -118,6 +120,21 @@ class Checker {
   std::map<std::tuple<Kind, std::string, int, int>, std::string> reasons_;
 };
 
+/// The base rates that optimizers bring along (`adam(learning_rate=0.001)`), each text read once.
+class OwnRates {
+ public:
+  /// NaN where the task's rate holds.
+  double operator()(const std::string& optimizer) {
+    const auto [found, is_new] = rates_.try_emplace(optimizer, NAN);
+    if (!is_new) return found->second;
+    const ComponentText text = parse_component(optimizer);
+    return found->second = Registry<Optimizer>::find(text.name, "optimizer").create(text, 0, 0)->learning_rate;
+  }
+
+ private:
+  std::map<std::string, double> rates_;
+};
+
 std::size_t number_of_cells(const std::vector<Axis>& axes) {
   std::size_t cells = 1;
   for (const Axis& axis : axes) {
@@ -135,6 +152,7 @@ std::vector<Cell> make_plan(const Spec& spec) {
   const std::vector<Axis> all_axes = axes(spec);
   const std::size_t number = number_of_cells(all_axes);
   Checker check(spec);
+  OwnRates own_rate;
   std::vector<Cell> cells;
   bool any_runs = false;
   for (std::size_t i = 0; i < number; ++i) {
@@ -154,6 +172,11 @@ std::vector<Cell> make_plan(const Spec& spec) {
       if (std::count(spec.declared.begin(), spec.declared.end(), cell.declared) != 0) continue;
     }
     cell.skipped = check(cell);
+    if (const double own = own_rate(cell.optimizer); !std::isnan(own)) {
+      // One cell, however many rates the axis has for the others.
+      if (cell.learning_rate != spec.learning_rates.front()) continue;
+      cell.learning_rate = own;
+    }
     any_runs = any_runs || cell.skipped.empty();
     cells.push_back(std::move(cell));
   }

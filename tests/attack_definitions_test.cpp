@@ -177,4 +177,30 @@ TEST_CASE("signguard-attack has the sign counts of the honest mean in random pla
     }
 }
 
+TEST_CASE("rop pushes the last aggregate across the direction of descent", "[attacks]") {
+  for (const auto& exec : test_backends()) {
+    const int d = 300, f = 2;
+    const double z = 3, lambda = 0.6;
+    AttackTrial trial(*exec, "rop(lambda=0.6, theta=250, z=3)", "mean", n, f, d, {7});
+    Vector last(static_cast<std::size_t>(d));
+    for (int round = 0; round < 4; ++round) {
+      const Matrix rows = random_rows(95 + static_cast<std::uint64_t>(round), n, d, 0.5);
+      Matrix inbox(rows.begin(), rows.end() - f);
+      const Vector mu = mean(inbox);
+      const Vector r = round == 0 ? mu : lambda * last + (1 - lambda) * mu;
+      Vector p(static_cast<std::size_t>(d), 1.0);
+      p = p - dot(p, r) / dot(r, r) * r;
+      const double theta = 250 * std::acos(-1.0) / 180;
+      const Vector want = last + z * std::sin(theta) / norm(p) * p + z * std::cos(theta) / norm(r) * r;
+      const auto sent = trial.act(round, flat(rows).data());
+      for (int b = 0; b < f; ++b) {
+        CHECK(norm(message(sent, d, b) - want) < 1e-5 * norm(want));
+        inbox.push_back(want);
+      }
+      CHECK(trial.padding_is_zero());
+      last = mean(inbox);
+    }
+  }
+}
+
 }  // namespace gauntlet

@@ -136,6 +136,16 @@ TEST_CASE("an axis value that only repeats another one makes no second cell") {
   CHECK(make_plan(parse("name='x'", {"workers.byzantine=[1, 2]", "workers.declared=['same', 2]"})).size() == 3);
 }
 
+TEST_CASE("an optimizer may bring its own learning rate") {
+  const auto plan = make_plan(parse(
+      "name='x'", {"training.optimizer=['sgd', 'adam(learning_rate=0.001)']", "training.learning_rate=[0.1, 0.2]"}));
+  REQUIRE(plan.size() == 3);
+  CHECK(plan[0].learning_rate == 0.1);
+  CHECK(plan[1].learning_rate == 0.2);
+  CHECK(plan[2].learning_rate == 0.001);
+  CHECK(plan[2].optimizer == "adam(learning_rate=0.001)");
+}
+
 TEST_CASE("a mistake in a spec is one line with its place and the nearest name") {
   const std::string head = "name = \"x\"\n";
   const std::vector<std::pair<std::string, std::string>> cases = {

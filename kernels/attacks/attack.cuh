@@ -29,6 +29,8 @@ struct AttackView {
   const float* const* rows = nullptr;  ///< [cells][m], extra rows included
   float* const* extra = nullptr;       ///< [cells][extra rows], the same rows writable; padding must stay zero
   double* const* mixing = nullptr;     ///< [cells]: n × m; the attack writes the last f rows in full
+  const float* const* last_output =
+      nullptr;  ///< [cells]: what the defense made of the last round's inbox, zero at first
   const std::uint64_t* seeds = nullptr;
   const int* round = nullptr;
 

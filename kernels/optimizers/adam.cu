@@ -28,7 +28,7 @@ struct AdamRule {
   }
 };
 
-const Registered<Optimizer> registered([](Entry<Optimizer>& entry) {
+const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.name = "adam";
   entry.summary = "Adam on the aggregates";
   entry.formula =

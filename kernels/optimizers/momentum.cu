@@ -11,7 +11,7 @@ struct MomentumRule {
   GAUNTLET_HD float operator()(float g, float& velocity, float&) const { return velocity = beta * velocity + g; }
 };
 
-const Registered<Optimizer> registered([](Entry<Optimizer>& entry) {
+const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.name = "momentum";
   entry.summary = "Heavy-ball momentum of the aggregates, kept by the server";
   entry.formula = "g = aggregate + decay x; v <- beta v + g; x <- x - rate v";

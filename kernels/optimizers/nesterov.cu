@@ -14,7 +14,7 @@ struct NesterovRule {
   }
 };
 
-const Registered<Optimizer> registered([](Entry<Optimizer>& entry) {
+const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.name = "nesterov";
   entry.summary = "Nesterov's momentum of the aggregates, kept by the server";
   entry.formula = "g = aggregate + decay x; v <- beta v + g; x <- x - rate (g + beta v)";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -33,6 +34,26 @@ class Optimizer {
   virtual ~Optimizer() = default;
   virtual std::unique_ptr<BoundOptimizer> bind(Exec& exec, const OptimizerJob& job) const = 0;
   virtual int rows_per_replica() const { return 0; }  ///< state vectors of d numbers
+
+  /// The base rate that it takes instead of the task's; NaN: the task's.
+  double learning_rate = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// Registers an optimizer: as Registered<Optimizer>, and adds the parameter learning_rate that all optimizers have.
+struct RegisteredOptimizer {
+  template <class Describe>
+  explicit RegisteredOptimizer(Describe describe) {
+    Registered<Optimizer>([&](Entry<Optimizer>& entry) {
+      describe(entry);
+      entry.parameters.push_back(number(
+          "learning_rate", "task", "base rate of this optimizer; task: training.learning_rate", 0, no_limit, {"task"}));
+      entry.make = [make = entry.make](const Arguments& a) {
+        auto optimizer = make(a);
+        if (!a.is("learning_rate", "task")) optimizer->learning_rate = a.number("learning_rate");
+        return optimizer;
+      };
+    });
+  }
 };
 
 /// Learning rate by round: constant, step, cosine, inverse-time.

@@ -16,7 +16,7 @@ struct RmspropRule {
   }
 };
 
-const Registered<Optimizer> registered([](Entry<Optimizer>& entry) {
+const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.name = "rmsprop";
   entry.summary = "RMSProp on the aggregates";
   entry.formula = "g = aggregate + decay x; v <- alpha v + (1 - alpha) g^2; x <- x - rate g / (sqrt(v) + epsilon)";

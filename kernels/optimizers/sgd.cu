@@ -10,7 +10,7 @@ struct SgdRule {
   GAUNTLET_HD float operator()(float g, float&, float&) const { return g; }
 };
 
-const Registered<Optimizer> registered([](Entry<Optimizer>& entry) {
+const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.name = "sgd";
   entry.summary = "A step against the aggregate";
   entry.formula = "g = aggregate + decay x; x <- x - rate g";

@@ -12,7 +12,7 @@ struct SignRule {
   }
 };
 
-const Registered<Optimizer> registered([](Entry<Optimizer>& entry) {
+const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.name = "sign";
   entry.summary = "A step of fixed length against the aggregate's sign in every coordinate";
   entry.formula = "g = aggregate + decay x; x <- x - rate sign(g)";

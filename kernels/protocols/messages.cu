@@ -31,12 +31,12 @@ struct AttackTrial::State {
   RowStore store;  ///< per cell: n given messages, then the extra rows
   RowStore sent;   ///< f per cell
   Array<const float*> rows;
-  Array<float*> extra, output, unused;
+  Array<float*> extra, output, outputs;
   Array<double> mixing;
   Array<double*> mixing_of;
   Array<std::uint64_t> seeds;
   Array<int> round;
-  RowStore aggregates;
+  RowStore aggregates;  ///< zero without a defense
   std::unique_ptr<Defense> defense;
   std::unique_ptr<DefenseRehearsal> rehearsal;
   std::unique_ptr<BoundAttack> bound;
@@ -53,6 +53,8 @@ struct AttackTrial::State {
     output = Array<float*>(exec, sent.pointers());
     seeds = Array<std::uint64_t>(exec, given_seeds);
     round = Array<int>(exec, 1);
+    aggregates = RowStore(exec, cells, d);
+    outputs = Array<float*>(exec, aggregates.pointers());
 
     std::vector<const float*> tables;
     std::vector<float*> writable;
@@ -79,11 +81,9 @@ struct AttackTrial::State {
     if (!pipeline->has_rule())
       throw UserError("defense '" + text +
                       "' has no rule for an attack to work against; end it in one, such as 'mean'");
-    aggregates = RowStore(exec, cells, d);
-    unused = Array<float*>(exec, aggregates.pointers());
     defense = std::make_unique<Defense>(
         exec, pipeline,
-        Defense::Job{{{cells, m, d, rows.data()}, n, mixing.data()}, seeds.data(), round.data(), unused.data()});
+        Defense::Job{{{cells, m, d, rows.data()}, n, mixing.data()}, seeds.data(), round.data(), outputs.data()});
     if (attack->knows_defense()) rehearsal = std::make_unique<DefenseRehearsal>(*defense);
   }
 
@@ -91,6 +91,7 @@ struct AttackTrial::State {
     AttackView v;
     v.cells = cells, v.n = n, v.f = f, v.honest = n - f, v.declared = f, v.m = m, v.own = true, v.d = d;
     v.rows = rows.data(), v.extra = extra.data(), v.mixing = mixing_of.data();
+    v.last_output = outputs.data();
     v.seeds = seeds.data(), v.round = round.data();
     return v;
   }

@@ -14,8 +14,8 @@ struct BenchOptions {
   int workers = 13, byzantine = 3, batch = 25, rounds = 50;
   int cells = 0, threads = 0;  ///< 0: the device's default
   std::int64_t dimension = 79510;
-  std::string model = "mlp(hidden=[100])", attack = "ipm(epsilon=1)", device = "auto";
-  std::vector<std::string> defenses;
+  std::string model = "mlp(hidden=[100])", device = "auto";
+  std::vector<std::string> attacks, defenses;  ///< empty: some of the usual ones
 };
 
 /// Prints a table on stdout. \throws UserError.

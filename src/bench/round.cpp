@@ -19,7 +19,8 @@ namespace {
 /// Rounds that warm every path up, the recording of the CUDA graph included.
 constexpr int warm_rounds = 10;
 
-std::vector<Cell> cells_for(const BenchOptions& options, const std::string& defense, int count) {
+std::vector<Cell> cells_for(const BenchOptions& options, const std::string& attack, const std::string& defense,
+                            int count) {
   std::vector<Cell> cells(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     Cell& cell = cells[static_cast<std::size_t>(i)];
@@ -30,7 +31,7 @@ std::vector<Cell> cells_for(const BenchOptions& options, const std::string& defe
     cell.estimator = "momentum(beta=0.9)", cell.optimizer = "sgd", cell.schedule = "constant";
     cell.protocol = "server";
     cell.learning_rate = 0.1;
-    cell.attack = options.attack, cell.defense = defense;
+    cell.attack = attack, cell.defense = defense;
     cell.seed = static_cast<std::uint64_t>(i);
     cell.rounds = cell.evaluate_every = options.rounds + warm_rounds;
   }
@@ -105,6 +106,8 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
   const auto dataset = load_dataset("synthetic-digits", "", 0, options.workers);
   std::vector<std::string> defenses = options.defenses;
   if (defenses.empty()) defenses = {"trimmed-mean", "nnm | rfa"};
+  std::vector<std::string> attacks = options.attacks;
+  if (attacks.empty()) attacks = {"ipm(epsilon=1)"};
 
   // The floor: read and write the momenta (2 n d), one Gram pass and one combine or column pass (n d each), all in
   // floats; and the operations of the forward and backward products.
@@ -124,22 +127,27 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
   }
   const double bytes = 16.0 * options.workers * static_cast<double>(d);
   const double floor_s = std::max(bytes / bandwidth, operations / rate) / threads;
-  fmt::print("{}, d = {}, n = {}, f = {}, batch {}, {} cell(s), {} thread(s), {} rounds, attack {}\n", options.model, d,
-             options.workers, options.byzantine, options.batch, count, threads, options.rounds, options.attack);
+  fmt::print("{}, d = {}, n = {}, f = {}, batch {}, {} cell(s), {} thread(s), {} rounds\n", options.model, d,
+             options.workers, options.byzantine, options.batch, count, threads, options.rounds);
   fmt::print("per cell and round: {:.1f} MB at {:.1f} GB/s = {:.4f} ms; {:.3f} GFLOP at {:.0f} GFLOP/s = {:.4f} ms{}\n",
              bytes * 1e-6, bandwidth * 1e-9, bytes / bandwidth * 1e3, operations * 1e-9, rate * 1e-9,
              operations / rate * 1e3, cuda ? "" : " (one thread)");
   for (const std::string& defense : defenses) {
-    std::vector<TimingRow> breakdown;
-    const double seconds =
-        time_rounds(device, threads, cells_for(options, defense, count), options, dataset, breakdown);
-    const double each = seconds / options.rounds / count;
-    fmt::print("{:<28} {:.4f} ms per cell and round, {:.1f} x the floor of {:.4f} ms\n", defense, each * 1e3,
-               each / floor_s, floor_s * 1e3);
-    for (const TimingRow& row : breakdown)
-      if (row.step != "elapsed" && threads == 1)
-        fmt::print("    {:<26} {:<24} {:.4f} ms a call\n", row.step, row.rule,
-                   row.total_s / static_cast<double>(row.calls) / (cuda ? count : 1) * 1e3);
+    double first = 0;
+    for (const std::string& attack : attacks) {
+      std::vector<TimingRow> breakdown;
+      const double seconds =
+          time_rounds(device, threads, cells_for(options, attack, defense, count), options, dataset, breakdown);
+      const double each = seconds / options.rounds / count;
+      if (first == 0) first = each;
+      fmt::print("{:<24} {:<20} {:.4f} ms per cell and round, {:.1f} x the floor of {:.4f} ms{}\n", defense, attack,
+                 each * 1e3, each / floor_s, floor_s * 1e3,
+                 attacks.size() > 1 ? fmt::format(", {:.2f} x {}", each / first, attacks.front()) : "");
+      for (const TimingRow& row : breakdown)
+        if (row.step != "elapsed" && threads == 1)
+          fmt::print("    {:<26} {:<24} {:.4f} ms a call\n", row.step, row.rule,
+                     row.total_s / static_cast<double>(row.calls) / (cuda ? count : 1) * 1e3);
+    }
   }
 }
 

@@ -21,7 +21,8 @@ Action declare(CLI::App& app) {
                  "for round) and 64 on CUDA")
       ->check(CLI::PositiveNumber);
   app.add_option("--model", options->model, "for round, on 28 x 28 images")->capture_default_str();
-  app.add_option("--attack", options->attack, "for round")->capture_default_str();
+  app.add_option("--attack", options->attacks, "for round; repeated, each is compared with the first")
+      ->allow_extra_args(false);
   app.add_option("--defense", options->defenses, "for rules and round; may be repeated")->allow_extra_args(false);
   app.add_option("--batch", options->batch, "samples per worker, for round")
       ->capture_default_str()
@@ -35,7 +36,8 @@ Action declare(CLI::App& app) {
       "rules   every rule of the registry, or the given defenses, on random messages\n"
       "round   whole rounds of training with momentum, beside the floor that memory and arithmetic set\n"
       "Every figure is the median of repeated runs; compare figures of one run only.\n"
-      "Example: gauntlet bench round --model \"mlp(hidden=[100])\" --defense trimmed-mean --defense \"nnm | rfa\"");
+      "Example: gauntlet bench round --model \"mlp(hidden=[100])\" --defense trimmed-mean --defense \"nnm | rfa\" "
+      "--attack alie --attack optimal-alie");
   return [options] {
     run_bench(*options);
     return exit_code::done;
