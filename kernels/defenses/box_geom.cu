@@ -16,8 +16,8 @@ struct Ranked {
   static constexpr bool sorted = true;
   int k;
 
-  template <class T, int Bound>
-  GAUNTLET_HD T operator()(const Column<T, Bound>& column) const {
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
     return column.at(k);
   }
 };

@@ -10,8 +10,9 @@ struct BoxMean {
   static constexpr bool sorted = true;
   int f = 0;
 
-  template <class T, int Bound>
-  GAUNTLET_HD T operator()(const Column<T, Bound>& column) const {
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
+    using T = typename Values::Number;
     const int n = column.n;
     const T keep(static_cast<float>(n - f));
     const T low = upper(column.at(f), column.sum(0, n - f) / keep);

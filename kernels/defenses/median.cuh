@@ -14,8 +14,9 @@ struct Median {
   static constexpr bool sorted = true;
   Even even = Even::mid;
 
-  template <class T, int Bound>
-  GAUNTLET_HD T operator()(const Column<T, Bound>& column) const {
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
+    using T = typename Values::Number;
     const int low = (column.n - 1) / 2, high = column.n / 2;
     if (even == Even::lower || low == high) return column.at(low);
     if (even == Even::upper) return column.at(high);

@@ -9,9 +9,9 @@ struct Phocas {
   TrimmedMean center;
   int keep;
 
-  template <class T, int Bound>
-  GAUNTLET_HD T operator()(const Column<T, Bound>& column) const {
-    return column.mean_nearest(center(column), keep);
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
+    return mean_nearest(column, center(column), keep);
   }
 };
 

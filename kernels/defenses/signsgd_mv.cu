@@ -7,8 +7,8 @@ namespace {
 struct MajorityVote {
   static constexpr bool sorted = false;
 
-  template <class T, int Bound>
-  GAUNTLET_HD T operator()(const Column<T, Bound>& column) const {
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
     return sign_of(column.sum_of_signs());
   }
 };

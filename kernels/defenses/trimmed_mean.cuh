@@ -13,8 +13,9 @@ struct TrimmedMean {
   static constexpr bool sorted = true;
   int trim = 0;
 
-  template <class T, int Bound>
-  GAUNTLET_HD T operator()(const Column<T, Bound>& column) const {
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
+    using T = typename Values::Number;
     return column.sum(trim, column.n - trim) / T(static_cast<float>(column.n - 2 * trim));
   }
 };

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 #include <vector>
 
 #include "kernels/exec/launch.cuh"
 #include "kernels/passes/inbox.cuh"
 #include "kernels/passes/sort.cuh"
+#include "kernels/passes/sort_lanes.hpp"
 
 namespace gauntlet {
 
@@ -18,9 +20,15 @@ inline constexpr int column_limit = 256;
 /// in memory.
 template <class T, int Bound>
 struct Column {
+  using Number = T;
+  static constexpr int bound = Bound;
   const T* v;
   int n;
 
+  /// Value i, i a constant or the counter of an unrolled loop.
+  GAUNTLET_HD T fixed(int i) const { return v[i]; }
+
+  /// Value i.
   GAUNTLET_HD T at(int i) const {
     if constexpr (Bound == 0) return v[i];
     T found = v[0];
@@ -55,32 +63,34 @@ struct Column {
     }
     return total;
   }
-
-  /// The mean of the `keep` values nearest to `center`, the values being sorted and the lower of two equally near ones
-  /// first. They are a run of neighbors: it starts where the value beyond its end is no longer nearer than its first.
-  GAUNTLET_HD T mean_nearest(T center, int keep) const {
-    T start(0.0f);
-    for (int s = 0; s + keep < n; ++s)
-      start = start + if_not_above(center - at(s), at(s + keep) - center, T(0.0f), T(1.0f));
-    const T last = start + T(static_cast<float>(keep - 1));
-    T total(0.0f);
-    if constexpr (Bound == 0) {
-      for (int k = 0; k < n; ++k) total = total + between(start, last, k);
-    } else {
-#pragma unroll
-      for (int k = 0; k < Bound; ++k)
-        if (k < n) total = total + between(start, last, k);
-    }
-    return total / T(static_cast<float>(keep));
-  }
-
- private:
-  /// v[k] if first ≤ k ≤ last, else 0.
-  GAUNTLET_HD T between(T first, T last, int k) const {
-    const T index(static_cast<float>(k));
-    return if_not_above(first, index, if_not_above(index, last, v[k], T(0.0f)), T(0.0f));
-  }
 };
+
+/// The mean of the `keep` of a sorted column's values that are nearest to `center`, the lower of two equally near ones
+/// first. They are a run of neighbors: it starts where the value beyond its end is no longer nearer than its first.
+template <class Values>
+GAUNTLET_HD typename Values::Number mean_nearest(const Values& column, typename Values::Number center, int keep) {
+  using T = typename Values::Number;
+  T start(0.0f);
+  for (int s = 0; s + keep < column.n; ++s)
+    start = start + if_not_above(center - column.at(s), column.at(s + keep) - center, T(0.0f), T(1.0f));
+  // Whatever the run's start, up to n − keep, the values from n − keep to keep − 1 are in it.
+  const T last = start + T(static_cast<float>(keep - 1));
+  const auto chosen = [&](int k) {
+    const T index(static_cast<float>(k));
+    T value = column.fixed(k);
+    if (k < column.n - keep) value = if_not_above(start, index, value, T(0.0f));
+    return k >= keep ? if_not_above(index, last, value, T(0.0f)) : value;
+  };
+  T total(0.0f);
+  if constexpr (Values::bound == 0) {
+    for (int k = 0; k < column.n; ++k) total = total + chosen(k);
+  } else {
+#pragma unroll
+    for (int k = 0; k < Values::bound; ++k)
+      if (k < column.n) total = total + chosen(k);
+  }
+  return total / T(static_cast<float>(keep));
+}
 
 namespace detail {
 
@@ -190,26 +200,20 @@ __global__ void __launch_bounds__(column_threads) column_kernel(Inboxes inboxes,
 }
 #endif
 
+/// Σ_p weights[p] x_p in `lane_count` neighboring coordinates.
+inline Lanes mix_lanes(const float* const* table, const double* weights, int m, std::int64_t k) {
+  Lanes value(0.0f);
+  for (int p = 0; p < m; ++p)
+    if (const auto w = static_cast<float>(weights[p]); w != 0) value = value + Lanes(w) * Lanes::load(table[p] + k);
+  return value;
+}
+
 /// Message i of the inbox in `lane_count` neighboring coordinates, given message i − 1.
 inline Lanes read_lanes(const float* const* table, const double* mixing, int m, int kind, int i, std::int64_t k,
                         const Lanes* v) {
-  Lanes value;
-  if (kind >= 0) {
-    const float* x = table[kind] + k;
-#pragma omp simd
-    for (int l = 0; l < lane_count; ++l) value.v[l] = x[l];
-    return value;
-  }
+  if (kind >= 0) return Lanes::load(table[kind] + k);
   if (kind == message_same) return v[i - 1];
-  value = Lanes(0.0f);
-  for (int p = 0; p < m; ++p) {
-    const auto w = static_cast<float>(mixing[std::int64_t{i} * m + p]);
-    if (w == 0) continue;
-    const float* x = table[p] + k;
-#pragma omp simd
-    for (int l = 0; l < lane_count; ++l) value.v[l] += w * x[l];
-  }
-  return value;
+  return mix_lanes(table, mixing + std::int64_t{i} * m, m, k);
 }
 
 inline std::vector<int> classify_messages(const double* mixing, int n, int m) {
@@ -222,7 +226,6 @@ inline std::vector<int> classify_messages(const double* mixing, int n, int m) {
 template <class Reducer>
 void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const* out) {
   const int m = inboxes.base.m, n = inboxes.n;
-  const std::vector<Comparator> network = comparators(Reducer::sorted ? n : 0);
   Lanes v[column_limit];
   for (int c = 0; c < inboxes.base.count; ++c) {
     const float* const* table = inboxes.base.of(c);
@@ -233,9 +236,15 @@ void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const*
         const Lanes value = read_lanes(table, mixing, m, kinds[static_cast<std::size_t>(i)], i, k, v);
         v[i] = Reducer::sorted ? without_nan(value) : value;
       }
-      for (const Comparator& pair : network) ExchangeIn<Lanes>{v}(pair.low, pair.high);
+      if constexpr (Reducer::sorted) sort_lanes(v, n);
       const Lanes result = reducer(Column<Lanes, 0>{v, n});
-      for (int l = 0; l < lane_count && k + l < inboxes.base.d; ++l) out[c][k + l] = result.v[l];
+      if (k + lane_count <= inboxes.base.d) {
+        result.store(out[c] + k);
+      } else {
+        float last[lane_count];
+        result.store(last);
+        std::copy(last, last + (inboxes.base.d - k), out[c] + k);
+      }
     }
   }
 }
@@ -243,8 +252,9 @@ void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const*
 }  // namespace detail
 
 /// out[c][k] = reducer(column k of inbox c) for every coordinate. A reducer has `static constexpr bool sorted` and a
-/// `template <class T, int Bound> GAUNTLET_HD T operator()(const Column<T, Bound>&) const`. Values come in message
-/// order, or sorted with NaN last. At most column_limit messages. One pass: m·d floats read, d written.
+/// `template <class Values> GAUNTLET_HD typename Values::Number operator()(const Values&) const`, where Values is a
+/// Column or looks like one. Values come in message order, or sorted with NaN last. At most column_limit messages. One
+/// pass: m·d floats read, d written.
 template <class Reducer>
 void reduce_columns(Exec& exec, const Inboxes& inboxes, const Reducer& reducer, float* const* out) {
 #if GAUNTLET_CUDA

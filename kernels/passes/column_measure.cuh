@@ -2,21 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
-#include "kernels/passes/column.cuh"
+#include "kernels/passes/inbox_trial.cuh"
 
 /// What an attacker learns of a column rule by trying: the rule is applied to many variants of each inbox, and only its
 /// distance from a reference is kept.
 namespace gauntlet {
-
-/// The variants of some inboxes: they share the base rows and differ in the mixing.
-struct ColumnTrial {
-  Rows base;
-  int n = 0, variants = 0;
-  const double* mixings = nullptr;    ///< [count][variants][n][m]
-  const double* reference = nullptr;  ///< [count][m]: the point Σ_p reference[c][p] x_p
-  int direction = -1;                 ///< base row to project on, or −1
-};
 
 namespace detail {
 
@@ -67,82 +59,45 @@ struct ReduceMeasure {
   }
 };
 
-/// Whether the messages are `honest` plain rows and then copies of one mixture, as an attack without pre-aggregators
-/// makes them: the plain ones can then be sorted once for all variants.
-inline bool one_mixture_at_the_end(const std::vector<int>& kinds, int honest) {
-  const int n = static_cast<int>(kinds.size());
-  for (int i = 0; i < n; ++i) {
-    const int kind = kinds[static_cast<std::size_t>(i)];
-    if (i < honest ? kind != i : i > honest && kind != message_same) return false;
-  }
-  return true;
-}
+/// Columns whose squares are added up in floats before they enter a double.
+inline constexpr int float_run = 16 * lane_count;
 
-/// The sorted union of n − f sorted values and f copies of b: element i is s_i or s_(i−f) clamped by b.
-inline void merge_copies(const Lanes* sorted, int honest, int n, const Lanes& b, Lanes* out) {
-  const int f = n - honest;
-  for (int i = 0; i < n; ++i) {
-    const Lanes below = i < honest ? lower(sorted[i], b) : b;
-    out[i] = i < f ? below : upper(sorted[i - f], below);
+/// Σ gap² and Σ gap · along of one variant.
+struct MeasureSums {
+  Lanes square{0.0f}, projection{0.0f};  ///< of the run
+  double total[2] = {0, 0};
+
+  void end_run() {
+    float squares[lane_count], projections[lane_count];
+    square.store(squares), projection.store(projections);
+    for (int l = 0; l < lane_count; ++l) total[0] += squares[l], total[1] += projections[l];
+    square = projection = Lanes(0.0f);
   }
-}
+};
 
 template <class Reducer>
 void measure_on_cpu(const ColumnTrial& trial, const Reducer& reducer, double* outcome) {
-  const int m = trial.base.m, n = trial.n;
-  const std::int64_t size = std::int64_t{n} * m;
-  const std::vector<Comparator> network = comparators(Reducer::sorted ? n : 0);
-  std::vector<Lanes> v(static_cast<std::size_t>(n)), honest_values(v.size());
   for (int c = 0; c < trial.base.count; ++c) {
     const float* const* table = trial.base.of(c);
-    const double* mixings = trial.mixings + std::int64_t{c} * trial.variants * size;
-    const double* reference = trial.reference + std::int64_t{c} * m;
-    double* out = outcome + std::int64_t{c} * trial.variants * 2;
-    std::fill(out, out + 2 * trial.variants, 0.0);
-    std::vector<std::vector<int>> kinds;
-    for (int t = 0; t < trial.variants; ++t) kinds.push_back(classify_messages(mixings + t * size, n, m));
-    int honest = 0;
-    while (honest < n && kinds.front()[static_cast<std::size_t>(honest)] == honest) ++honest;
-    bool merges = Reducer::sorted && honest > 0 && honest < n;
-    for (const auto& kind : kinds) merges = merges && one_mixture_at_the_end(kind, honest);
-    const std::vector<Comparator> honest_network = comparators(merges ? honest : 0);
-
-    for (std::int64_t k = 0; k < trial.base.d; k += lane_count) {
-      double point[lane_count] = {};
-      for (int p = 0; p < m; ++p)
-        if (reference[p] != 0)
-          for (int l = 0; l < lane_count; ++l) point[l] += reference[p] * table[p][k + l];
-      if (merges) {
-        for (int i = 0; i < honest; ++i)
-          honest_values[static_cast<std::size_t>(i)] = without_nan(read_lanes(table, nullptr, m, i, i, k, nullptr));
-        for (const Comparator& pair : honest_network) ExchangeIn<Lanes>{honest_values.data()}(pair.low, pair.high);
+    const double* reference = trial.reference + std::int64_t{c} * trial.base.m;
+    InboxTrial<Reducer> variants(trial, reducer, c);
+    std::vector<MeasureSums> sums(static_cast<std::size_t>(trial.variants));
+    // Beyond d all rows are zero, and so is the gap.
+    for (std::int64_t first = 0; first < trial.base.d; first += float_run) {
+      for (std::int64_t k = first; k < std::min(trial.base.d, first + float_run); k += lane_count) {
+        const Lanes point = mix_lanes(table, reference, trial.base.m, k);
+        const Lanes along = trial.direction >= 0 ? Lanes::load(table[trial.direction] + k) : Lanes(0.0f);
+        variants(k, [&](int t, const Lanes& result) {
+          MeasureSums& sum = sums[static_cast<std::size_t>(t)];
+          const Lanes gap = result - point;
+          sum.square = sum.square + gap * gap;
+          sum.projection = sum.projection + gap * along;
+        });
       }
-      for (int t = 0; t < trial.variants; ++t) {
-        const double* mixing = mixings + t * size;
-        const auto& kind = kinds[static_cast<std::size_t>(t)];
-        if (merges) {
-          const Lanes sent = read_lanes(table, mixing, m, kind[static_cast<std::size_t>(honest)], honest, k, v.data());
-          merge_copies(honest_values.data(), honest, n, without_nan(sent), v.data());
-        } else {
-          for (int i = 0; i < n; ++i) {
-            const Lanes value = read_lanes(table, mixing, m, kind[static_cast<std::size_t>(i)], i, k, v.data());
-            v[static_cast<std::size_t>(i)] = Reducer::sorted ? without_nan(value) : value;
-          }
-          for (const Comparator& pair : network) ExchangeIn<Lanes>{v.data()}(pair.low, pair.high);
-        }
-        const Lanes result = reducer(Column<Lanes, 0>{v.data(), n});
-        double square[4] = {}, projection[4] = {};
-        const float* along = trial.direction >= 0 ? table[trial.direction] + k : nullptr;
-        const int columns = static_cast<int>(std::min<std::int64_t>(lane_count, trial.base.d - k));
-        for (int l = 0; l < columns; ++l) {
-          const double gap = result.v[l] - point[l];
-          square[l % 4] += gap * gap;
-          if (along != nullptr) projection[l % 4] += gap * along[l];
-        }
-        out[2 * t] += (square[0] + square[1]) + (square[2] + square[3]);
-        out[2 * t + 1] += (projection[0] + projection[1]) + (projection[2] + projection[3]);
-      }
+      for (MeasureSums& sum : sums) sum.end_run();
     }
+    for (std::size_t t = 0; t < sums.size(); ++t)
+      std::copy(sums[t].total, sums[t].total + 2, outcome + 2 * (static_cast<std::size_t>(c) * sums.size() + t));
   }
 }
 

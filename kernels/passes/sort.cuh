@@ -2,7 +2,6 @@
 #pragma once
 
 #include <utility>
-#include <vector>
 
 #include "kernels/passes/lanes.cuh"
 
@@ -88,27 +87,6 @@ GAUNTLET_HD void sort_unrolled(T (&v)[N], std::index_sequence<I...>) {
 }
 
 }  // namespace sort_detail
-
-/// The network for n values as a list: walking it is quicker than generating it for every column.
-struct Comparator {
-  int low, high;
-};
-
-namespace sort_detail {
-struct WriteComparator {
-  Comparator* list;
-  int* next;
-  GAUNTLET_HD void operator()(int i, int j) const { list[(*next)++] = {i, j}; }
-};
-}  // namespace sort_detail
-
-inline std::vector<Comparator> comparators(int n) {
-  int total = 0, next = 0;
-  for_each_comparator(n, sort_detail::CountComparators{&total});
-  std::vector<Comparator> list(static_cast<std::size_t>(total));
-  for_each_comparator(n, sort_detail::WriteComparator{list.data(), &next});
-  return list;
-}
 
 /// Sorts N values in registers: every comparator is a line of straight code.
 template <int N, class T>

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "kernels/passes/column.cuh"
+
+/// Variants of an inbox that an attacker tries on a column rule, as the CPU works through them.
+namespace gauntlet {
+
+/// The variants of some inboxes: they share the base rows and differ in the mixing.
+struct ColumnTrial {
+  Rows base;
+  int n = 0, variants = 0;
+  const double* mixings = nullptr;    ///< [count][variants][n][m]
+  const double* reference = nullptr;  ///< [count][m]: the point Σ_p reference[c][p] x_p
+  int direction = -1;                 ///< base row to project on, or −1
+};
+
+namespace detail {
+
+/// Whether the messages are `honest` plain rows and then copies of one mixture, as an attack without pre-aggregators
+/// makes them: the plain ones can then be sorted once for all variants.
+inline bool one_mixture_at_the_end(const std::vector<int>& kinds, int honest) {
+  const int n = static_cast<int>(kinds.size());
+  for (int i = 0; i < n; ++i) {
+    const int kind = kinds[static_cast<std::size_t>(i)];
+    if (i < honest ? kind != i : i > honest && kind != message_same) return false;
+  }
+  return true;
+}
+
+/// The sorted column of honest values and copies of one more, which is never written down: value i is s_i or
+/// s_(i − copies) clamped by the copy.
+struct MergedColumn {
+  using Number = Lanes;
+  static constexpr int bound = 0;
+  const Lanes* sorted;
+  int honest, n;
+  Lanes copy;
+
+  Lanes at(int i) const {
+    const int copies = n - honest;
+    const Lanes below = i < honest ? lower(sorted[i], copy) : copy;
+    return i < copies ? below : upper(sorted[i - copies], below);
+  }
+  Lanes fixed(int i) const { return at(i); }
+  Lanes sum(int from, int to) const {
+    Lanes total(0.0f);
+    for (int i = from; i < to; ++i) total = total + at(i);
+    return total;
+  }
+};
+
+/// What the attackers send in the variants of one inbox when it always lies on one line: row_t = start + step_t ·
+/// along.
+struct MixtureLine {
+  std::vector<double> start, along;  ///< [m] weights
+  std::vector<float> step;           ///< [variants]
+};
+
+/// The line through the mixtures in row `honest` of every variant, or nothing.
+inline std::optional<MixtureLine> line_of(const double* mixings, int variants, int n, int m, int honest) {
+  const auto row = [=](int t) { return mixings + (std::int64_t{t} * n + honest) * m; };
+  MixtureLine line;
+  line.start.assign(row(0), row(0) + m);
+  line.along.assign(static_cast<std::size_t>(m), 0.0);
+  double length = 0, largest = 0;
+  for (int t = 0; t < variants; ++t) {
+    double square = 0;
+    for (int p = 0; p < m; ++p) square += (row(t)[p] - row(0)[p]) * (row(t)[p] - row(0)[p]);
+    if (!(square > length)) continue;
+    length = square;
+    for (int p = 0; p < m; ++p) line.along[static_cast<std::size_t>(p)] = row(t)[p] - row(0)[p];
+  }
+  for (int t = 0; t < variants; ++t) {
+    double step = 0, off = 0;
+    for (int p = 0; p < m; ++p) {
+      const auto q = static_cast<std::size_t>(p);
+      step += length > 0 ? (row(t)[p] - row(0)[p]) * line.along[q] / length : 0;
+      largest = std::max(largest, std::abs(row(t)[p]));
+    }
+    for (int p = 0; p < m; ++p)
+      off = std::max(off, std::abs(row(0)[p] + step * line.along[static_cast<std::size_t>(p)] - row(t)[p]));
+    if (!(off <= 1e-12 * largest)) return std::nullopt;
+    line.step.push_back(static_cast<float>(step));
+  }
+  return line;
+}
+
+/// Weights of base rows without the zeros.
+struct SparseRow {
+  std::vector<std::pair<int, float>> terms;
+
+  explicit SparseRow(const std::vector<double>& weights) {
+    for (std::size_t p = 0; p < weights.size(); ++p)
+      if (const auto w = static_cast<float>(weights[p]); w != 0) terms.emplace_back(static_cast<int>(p), w);
+  }
+  Lanes at(const float* const* table, std::int64_t k) const {
+    Lanes value(0.0f);
+    for (const auto& [p, w] : terms) value = value + Lanes(w) * Lanes::load(table[p] + k);
+    return value;
+  }
+};
+
+/// All variants of one inbox. Messages that several of them share, such as the honest ones, are read once.
+template <class Reducer>
+class InboxTrial {
+ public:
+  InboxTrial(const ColumnTrial& trial, const Reducer& reducer, int c)
+      : reducer_(reducer), table_(trial.base.of(c)), n_(trial.n), variants_(trial.variants), values_(size(n_)) {
+    const int m = trial.base.m;
+    const double* mixings = trial.mixings + std::int64_t{c} * variants_ * n_ * m;
+    std::vector<std::vector<int>> kinds;
+    for (int t = 0; t < variants_; ++t) kinds.push_back(classify_messages(mixings + std::int64_t{t} * n_ * m, n_, m));
+    while (honest_ < n_ && kinds.front()[size(honest_)] == honest_) ++honest_;
+    bool one_mixture = honest_ > 0 && honest_ < n_;
+    for (const auto& kind : kinds) one_mixture = one_mixture && one_mixture_at_the_end(kind, honest_);
+    if (one_mixture) line_ = line_of(mixings, variants_, n_, m, honest_);
+    if (line_) {
+      messages_ = {SparseRow(line_->start), SparseRow(line_->along)};
+      return;
+    }
+    std::map<std::vector<double>, int> known;
+    for (std::int64_t i = 0; i < std::int64_t{variants_} * n_; ++i) {
+      std::vector<double> weights(mixings + i * m, mixings + (i + 1) * m);
+      const auto [place, fresh] = known.emplace(std::move(weights), static_cast<int>(messages_.size()));
+      if (fresh) messages_.emplace_back(place->first);
+      places_.push_back(place->second);
+    }
+    read_.resize(messages_.size());
+  }
+
+  /// Calls take(t, result) with the rule's output for every variant in columns [k, k + lane_count).
+  template <class Take>
+  void operator()(std::int64_t k, Take take) {
+    if (line_) return along_line(k, take);
+    for (std::size_t i = 0; i < messages_.size(); ++i) read_[i] = clean(messages_[i].at(table_, k));
+    for (int t = 0; t < variants_; ++t) {
+      for (int i = 0; i < n_; ++i) values_[size(i)] = read_[size(places_[size(t * n_ + i)])];
+      if constexpr (Reducer::sorted) sort_lanes(values_.data(), n_);
+      take(t, reducer_(Column<Lanes, 0>{values_.data(), n_}));
+    }
+  }
+
+ private:
+  static std::size_t size(int i) { return static_cast<std::size_t>(i); }
+  static Lanes clean(const Lanes& value) { return Reducer::sorted ? without_nan(value) : value; }
+
+  /// The honest values are sorted once for all variants.
+  template <class Take>
+  void along_line(std::int64_t k, Take take) {
+    for (int i = 0; i < honest_; ++i) values_[size(i)] = clean(Lanes::load(table_[i] + k));
+    if constexpr (Reducer::sorted) sort_lanes(values_.data(), honest_);
+    const Lanes start = messages_[0].at(table_, k), along = messages_[1].at(table_, k);
+    for (int t = 0; t < variants_; ++t) {
+      const Lanes sent = clean(start + Lanes(line_->step[size(t)]) * along);
+      if constexpr (Reducer::sorted) {
+        take(t, reducer_(MergedColumn{values_.data(), honest_, n_, sent}));
+      } else {
+        std::fill(values_.begin() + honest_, values_.end(), sent);
+        take(t, reducer_(Column<Lanes, 0>{values_.data(), n_}));
+      }
+    }
+  }
+
+  const Reducer& reducer_;
+  const float* const* table_;
+  int n_, variants_, honest_ = 0;
+  std::optional<MixtureLine> line_;
+  std::vector<SparseRow> messages_;  ///< of a line its start and direction, else every message that differs
+  std::vector<int> places_;          ///< [variants][n]: in messages_
+  std::vector<Lanes> values_, read_;
+};
+
+}  // namespace detail
+}  // namespace gauntlet
