@@ -21,6 +21,7 @@ using NaiveRule = std::function<double(double g, NaiveState& state, int t)>;
 const std::map<std::string, NaiveRule> naive_rules = {
     {"sgd", [](double g, NaiveState&, int) { return g; }},
     {"momentum(beta=0.8)", [](double g, NaiveState& s, int t) { return s.a = t == 1 ? g : 0.8 * s.a + g; }},
+    {"momentum(damping=0.25)", [](double g, NaiveState& s, int) { return s.a = 0.9 * s.a + 0.75 * g; }},
     {"nesterov",
      [](double g, NaiveState& s, int t) {
        s.a = t == 1 ? g : 0.9 * s.a + g;
