@@ -42,17 +42,19 @@ std::vector<std::size_t> sizes(const Parts& parts) {
 
 TEST_CASE("Every partition deals every sample once, none to nobody, and the same again for the same seed") {
   for (const auto& entry : Registry<Partition>::all()) {
+    // A long tail leaves samples out, unless all classes are to keep theirs.
+    const std::string partition = entry.name == "long-tail" ? "long-tail(beta=1)" : entry.name;
     for (const auto& [count, classes, receivers] :
          {std::tuple{1000, 10, 7}, std::tuple{1003, 3, 10}, std::tuple{12, 10, 12}, std::tuple{50, 10, 1}}) {
       INFO(entry.name << ": " << count << " samples to " << receivers);
       const Dataset dataset = labeled(count, classes);
-      const Parts parts = deal(dataset, entry.name, 1, receivers, 3);
+      const Parts parts = deal(dataset, partition, 1, receivers, 3);
       REQUIRE(parts.size() == static_cast<std::size_t>(receivers));
       const auto all = flattened(parts);
       REQUIRE(all.size() == static_cast<std::size_t>(count));
       for (int i = 0; i < count; ++i) REQUIRE(all[static_cast<std::size_t>(i)] == i);
       for (const auto& part : parts) CHECK(!part.empty());
-      CHECK(deal(dataset, entry.name, 1, receivers, 3) == parts);
+      CHECK(deal(dataset, partition, 1, receivers, 3) == parts);
     }
   }
 }
@@ -105,6 +107,46 @@ TEST_CASE("Gamma-similarity mixes a share and sorts the rest") {
     CHECK(labels_of(dataset, {parts[i].begin(), parts[i].begin() + 30}).size() >= 6);
   }
   CHECK(std::equal(parts[0].begin(), parts[0].begin() + 30, iid[0].begin()));
+}
+
+TEST_CASE("A long tail keeps the first samples of each class in the seeded order, fewer class by class") {
+  const Dataset dataset = labeled(1000, 10);
+  for (const auto& [text, limits] : {std::pair{"long-tail", std::vector<int>{100, 50, 25, 12, 6, 3, 1, 0, 0, 0}},
+                                     {"long-tail(beta=0.8)", {100, 80, 64, 51, 40, 32, 26, 20, 16, 13}},
+                                     {"long-tail(beta=0)", {100, 0, 0, 0, 0, 0, 0, 0, 0, 0}}}) {
+    INFO(text);
+    std::vector<std::int32_t> kept, dealt;
+    std::vector<int> left = limits;
+    for (const auto& part : deal(dataset, "iid", 1, 4, 5))
+      for (const auto i : part)
+        if (left[static_cast<std::size_t>(i % 10)]-- > 0) kept.push_back(i);
+    const Parts parts = deal(dataset, text, 1, 4, 5);
+    for (const auto& part : parts) dealt.insert(dealt.end(), part.begin(), part.end());
+    CHECK(dealt == kept);
+    for (const auto& part : parts) CHECK(part.size() - kept.size() / 4 <= 1);
+  }
+  CHECK(user_error([&] { deal(labeled(12, 10), "long-tail", 1, 4, 0); }) ==
+        "task.partition 'long-tail' keeps 3 of 12 training samples, too few for 4 workers; raise beta");
+}
+
+TEST_CASE("Mixed deals a share in turn and cuts the sorted rest in runs") {
+  const Dataset dataset = labeled(1003, 10);
+  std::vector<std::int32_t> order;
+  for (const auto& part : deal(dataset, "iid", 1, 10, 2)) order.insert(order.end(), part.begin(), part.end());
+  // floor(0.75 * 1003) = 752 samples, of which 75 go to each of the 10 workers.
+  std::vector<std::int32_t> rest(order.begin() + 750, order.end());
+  std::sort(rest.begin(), rest.end(), [](int a, int b) { return std::pair(a % 10, a) < std::pair(b % 10, b); });
+  const Parts parts = deal(dataset, "mixed(sorted=0.25)", 1, 10, 2);
+  auto next = rest.begin();
+  for (std::size_t w = 0; w < 10; ++w) {
+    std::vector<std::int32_t> expected;
+    for (std::size_t i = w; i < 750; i += 10) expected.push_back(order[i]);
+    const std::ptrdiff_t run = w < 3 ? 26 : 25;
+    expected.insert(expected.end(), next, next + run);
+    next += run;
+    CHECK(parts[w] == expected);
+  }
+  CHECK(deal(dataset, "mixed(sorted=1)", 1, 10, 2) == deal(dataset, "extreme", 1, 10, 2));
 }
 
 TEST_CASE("A worker's shards hold few classes") {

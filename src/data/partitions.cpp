@@ -152,6 +152,60 @@ class GammaSimilarity : public Partition {
   std::string name_;
 };
 
+class LongTail : public Partition {
+ public:
+  explicit LongTail(double beta) : beta_(beta) {}
+
+  Parts split(const Dataset& dataset, const Indices& candidates, int receivers, std::uint64_t) const override {
+    require_labels(dataset, "long-tail");
+    require_enough(dataset, candidates, receivers);
+    const auto class_of = [&](std::int32_t i) {
+      return static_cast<std::size_t>(dataset.train.labels[static_cast<std::size_t>(i)]);
+    };
+    std::vector<std::size_t> left(static_cast<std::size_t>(dataset.classes));
+    for (const std::int32_t i : candidates) ++left[class_of(i)];
+    for (std::size_t c = 0; c < left.size(); ++c)
+      left[c] = static_cast<std::size_t>(static_cast<double>(left[c]) * std::pow(beta_, static_cast<double>(c)));
+    Indices kept;
+    for (const std::int32_t i : candidates) {
+      if (left[class_of(i)] == 0) continue;
+      --left[class_of(i)];
+      kept.push_back(i);
+    }
+    if (kept.size() < static_cast<std::size_t>(receivers))
+      throw UserError("task.partition 'long-tail' keeps " + std::to_string(kept.size()) + " of " +
+                      std::to_string(candidates.size()) + " training samples, too few for " +
+                      std::to_string(receivers) + " workers; raise beta");
+    Parts parts(static_cast<std::size_t>(receivers));
+    append_runs(kept, parts);
+    return parts;
+  }
+
+ private:
+  double beta_;
+};
+
+class Mixed : public Partition {
+ public:
+  explicit Mixed(double sorted) : sorted_(sorted) {}
+
+  Parts split(const Dataset& dataset, const Indices& candidates, int receivers, std::uint64_t) const override {
+    require_labels(dataset, "mixed");
+    require_enough(dataset, candidates, receivers);
+    Parts parts(static_cast<std::size_t>(receivers));
+    std::size_t mixed = static_cast<std::size_t>((1 - sorted_) * static_cast<double>(candidates.size()));
+    mixed -= mixed % parts.size();
+    for (std::size_t i = 0; i < mixed; ++i) parts[i % parts.size()].push_back(candidates[i]);
+    Indices rest(candidates.begin() + static_cast<std::ptrdiff_t>(mixed), candidates.end());
+    sort_by_label(dataset, rest);
+    append_runs(rest, parts);
+    return parts;
+  }
+
+ private:
+  double sorted_;
+};
+
 class Shards : public Partition {
  public:
   explicit Shards(int each) : each_(each) {}
@@ -208,6 +262,25 @@ const Registered<Partition> extreme([](Entry<Partition>& entry) {
   entry.summary = "sorted by label and cut in runs of nearly equal size";
   entry.source = "Allouah et al., AISTATS 2023";
   entry.make = [](const Arguments&) { return std::make_unique<GammaSimilarity>(0.0, "extreme"); };
+});
+
+const Registered<Partition> long_tail([](Entry<Partition>& entry) {
+  entry.name = "long-tail";
+  entry.summary = "each class keeps fewer training samples than the one before; they are dealt iid";
+  entry.formula = "the first floor(N_c beta^c) samples of class c = 0, 1, ... in random order";
+  entry.source = "Cui, Jia, Lin, Song, Belongie, CVPR 2019; Karimireddy, He, Jaggi, ICLR 2022";
+  entry.parameters = {number("beta", "0.5", "samples of a class for each sample of the one before", 0, 1)};
+  entry.make = [](const Arguments& arguments) { return std::make_unique<LongTail>(arguments.number("beta")); };
+});
+
+const Registered<Partition> mixed([](Entry<Partition>& entry) {
+  entry.name = "mixed";
+  entry.summary = "a share is sorted by label and cut in runs, after the same number of random samples for each worker";
+  entry.formula =
+      "the first floor((1 - sorted) N), less the remainder by the workers, one by one in turn; the rest cut";
+  entry.source = "He, Karimireddy, Jaggi, arXiv:2202.01545 (code)";
+  entry.parameters = {number("sorted", "0.5", "share of the samples that is sorted", 0, 1)};
+  entry.make = [](const Arguments& arguments) { return std::make_unique<Mixed>(arguments.number("sorted")); };
 });
 
 const Registered<Partition> shards([](Entry<Partition>& entry) {
