@@ -91,7 +91,7 @@ struct Simulation::State {
   // Samples, one stream for all cells that draw the same.
   std::vector<int> stream_of;
   SampleStreams streams;
-  Array<std::uint64_t> stream_seeds;
+  Array<std::uint64_t> stream_seeds, cell_seeds;
   Array<std::int32_t> shard_values, shard_sizes, labels;
   Array<const std::int32_t*> shard_table;
   Array<float> inputs, targets;
@@ -219,8 +219,16 @@ struct Simulation::State {
   void bind_estimator(bool own) {
     EstimatorJob job;
     job.model = model.get();
+    job.features = data->dataset().features;
+    job.draw_batch = [this](int k) { draw_batch(k); };
     job.query = query.pointers();
     job.iterate = moved().pointers();
+    const std::vector<float*> outputs = aggregates.pointers();
+    job.aggregates.assign(outputs.begin(), outputs.end());
+    std::vector<std::uint64_t> seeds;
+    for (const Cell& cell : cells) seeds.push_back(cell.seed);
+    cell_seeds = Array<std::uint64_t>(exec, seeds);
+    job.seeds = cell_seeds.data();
     job.round = round.data();
     job.gradient.workers = workers;
     job.gradient.batch = batch;
@@ -295,7 +303,15 @@ struct Simulation::State {
 
   void sample() {
     const Phase phase(exec.timer(), "sample");
-    gather_samples(exec, data->train(), streams, input_table.data(), label_table.data(), target_table.data());
+    draw_batch(0);
+  }
+
+  /// The round's k-th mini-batch of every worker. A batch of the whole shard is the same every time.
+  void draw_batch(int k) {
+    if (k > 0 && streams.whole) return;
+    SampleStreams drawn = streams;
+    drawn.first_slot = k * batch;
+    gather_samples(exec, data->train(), drawn, input_table.data(), label_table.data(), target_table.data());
   }
 
   void estimate() {

@@ -1,142 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
-#include "kernels/estimators/estimator.cuh"
-#include "kernels/exec/philox.cuh"
-#include "tests/backends.hpp"
-#include "tests/support.hpp"
+#include "tests/estimator_support.hpp"
 
 using namespace gauntlet;
 
 namespace {
-
-using Vector = std::vector<double>;
-constexpr int workers = 3, batch = 4, replicas = 2, units = replicas * workers, rounds = 5;
-const TaskShape shape{90, 5, 0, 0, 0};
-
-std::vector<float> random_numbers(std::size_t count, std::uint32_t stream, float scale) {
-  std::vector<float> result;
-  for (std::size_t i = 0; i < count; ++i)
-    result.push_back(scale * Random(3, Purpose::noise, stream, 0, static_cast<std::uint32_t>(i)).normal());
-  return result;
-}
-
-/// A small cohort whose samples change from round to round, with plain gradients to build references from.
-class Cohort {
- public:
-  explicit Cohort(Exec& exec)
-      : exec_(exec),
-        model_(
-            Registry<ModelFamily>::find("mlp", "model").create(parse_component("mlp(hidden=[8])"), 1, 0)->build(shape)),
-        d_(model_->parameters()),
-        query_(exec, replicas, d_),
-        iterate_(exec, replicas, d_),
-        probe_(exec, replicas, d_),
-        messages_(exec, units, d_),
-        plain_(exec, units, d_),
-        inputs_(exec, replicas * workers * batch * static_cast<std::size_t>(shape.features)),
-        labels_(exec, replicas * workers * batch),
-        round_(exec, 1) {
-    for (int r = 0; r < replicas; ++r)
-      set(query_, r, as_double(random_numbers(size(), 90 + static_cast<std::uint32_t>(r), 0.2f)));
-    job_.model = model_.get();
-    job_.gradient = gradient_job(query_, messages_);
-    job_.query = query_.pointers();
-    job_.iterate = iterate_.pointers();
-    job_.round = round_.data();
-    plain_pass_ = model_->gradient_pass(exec, gradient_job(probe_, plain_));
-  }
-
-  std::unique_ptr<BoundEstimator> bind(const std::string& text) {
-    const ComponentText component = parse_component(text);
-    const auto estimator = Registry<Estimator>::find(component.name, "estimator").create(component, 5, 1);
-    if (!estimator->averages()) job_.iterate = job_.query;
-    return estimator->bind(exec_, job_);
-  }
-
-  /// Draws round t's samples and sets the counter.
-  void begin(int t) {
-    inputs_.upload(random_numbers(inputs_.size(), static_cast<std::uint32_t>(t), 1));
-    std::vector<std::int32_t> labels;
-    for (std::size_t i = 0; i < labels_.size(); ++i)
-      labels.push_back(static_cast<int>((i * 3 + static_cast<std::size_t>(t)) % 5));
-    labels_.upload(labels);
-    round_.upload({t});
-  }
-
-  /// All workers' gradients on this round's samples at the given points, clipped in double precision.
-  std::vector<Vector> gradients_at(const std::vector<Vector>& points, double clip = 0) {
-    for (int r = 0; r < replicas; ++r) set(probe_, r, points[r]);
-    plain_pass_->run(1, 0);
-    std::vector<Vector> result;
-    for (int u = 0; u < units; ++u) {
-      result.push_back(get(plain_, u));
-      double norm = 0;
-      for (const double value : result.back()) norm += value * value;
-      norm = std::sqrt(norm);
-      if (clip > 0 && norm > clip) {
-        ++clipped;
-        for (double& value : result.back()) value *= clip / norm;
-      }
-    }
-    return result;
-  }
-
-  std::vector<Vector> queries() { return {get(query_, 0), get(query_, 1)}; }
-  std::vector<Vector> iterates() { return {get(iterate_, 0), get(iterate_, 1)}; }
-  std::vector<Vector> messages() {
-    std::vector<Vector> result;
-    for (int u = 0; u < units; ++u) result.push_back(get(messages_, u));
-    return result;
-  }
-  void move_query(int r, const Vector& to) { set(query_, r, to); }
-  void move_iterate(int r, const Vector& to) { set(iterate_, r, to); }
-  std::size_t size() const { return static_cast<std::size_t>(d_); }
-
-  int clipped = 0;  ///< gradients that the bound has shortened
-
- private:
-  static Vector as_double(const std::vector<float>& values) { return {values.begin(), values.end()}; }
-
-  GradientJob gradient_job(RowStore& points, RowStore& rows) {
-    GradientJob job;
-    job.workers = workers, job.batch = batch;
-    for (int r = 0; r < replicas; ++r) {
-      job.parameters.push_back(points.row(r));
-      job.inputs.push_back(inputs_.data() + r * workers * batch * shape.features);
-      job.labels.push_back(labels_.data() + r * workers * batch);
-    }
-    job.gradients = rows.pointers();
-    return job;
-  }
-
-  Vector get(const RowStore& store, int i) const {
-    std::vector<float> row(size());
-    copy_from(exec_, row.data(), store.row(i), row.size() * sizeof(float));
-    return as_double(row);
-  }
-  void set(RowStore& store, int i, const Vector& values) {
-    const std::vector<float> row(values.begin(), values.end());
-    copy_to(exec_, store.row(i), row.data(), row.size() * sizeof(float));
-  }
-
-  Exec& exec_;
-  std::unique_ptr<Model> model_;
-  std::int64_t d_;
-  RowStore query_, iterate_, probe_, messages_, plain_;
-  Array<float> inputs_;
-  Array<std::int32_t> labels_;
-  Array<int> round_;
-  EstimatorJob job_;
-  std::unique_ptr<GradientPass> plain_pass_;
-};
-
-double distance(const std::vector<Vector>& a, const std::vector<Vector>& b) {
-  double worst = 0;
-  for (std::size_t u = 0; u < a.size(); ++u)
-    for (std::size_t i = 0; i < a[u].size(); ++i) worst = std::max(worst, std::abs(a[u][i] - b[u][i]));
-  return worst;
-}
 
 /// Runs an estimator for a few rounds beside `expected(t, gradients, messages before)`, moving the query points.
 template <class Expected>
@@ -181,6 +50,8 @@ TEST_CASE("Momentum follows its recursion in both forms, from zero and from the 
     compare(*exec, "momentum(beta=0.6, start=first)", 0, recursion(0.6, 0.4, true));
     compare(*exec, "momentum(form=heavy-ball)", 0, recursion(0.9, 1));
     compare(*exec, "momentum(form=heavy-ball, start=first, beta=0.5)", 0, recursion(0.5, 1, true));
+    compare(*exec, "momentum(beta=0.8, damping=0.3)", 0, recursion(0.8, 0.7));
+    compare(*exec, "momentum(form=heavy-ball, damping=0.3, start=first)", 0, recursion(0.9, 0.7, true));
   }
 }
 
@@ -189,6 +60,7 @@ TEST_CASE("A bound on the norm shortens the gradient before anything else sees i
     compare(*exec, "gradient(clip=1.5)", 1.5, recursion(0, 1));
     compare(*exec, "momentum(clip=1.5)", 1.5, recursion(0.9, 0.1));
     compare(*exec, "momentum(form=heavy-ball, clip=1e9)", 0, recursion(0.9, 1));
+    compare(*exec, "local-steps(steps=1, learning_rate=0.5, clip=1.5)", 1.5, recursion(0, 0.5));
   }
 }
 
@@ -210,6 +82,48 @@ TEST_CASE("Sign messages are the signs of the gradient or of the momentum", "[es
             if (std::abs(m) > 1e-6) REQUIRE(messages[u][i] == (m > 0 ? 1 : -1));
           }
       }
+    }
+}
+
+TEST_CASE("Momentum at the server: with the mean, the messages' mean is the momentum of the mean gradient",
+          "[estimators]") {
+  struct Variant {
+    const char* text;
+    double beta, damping, clip;
+  };
+  for (const auto& exec : test_backends())
+    for (const Variant& v : {Variant{"server-momentum", 0.9, 0, 0},
+                             {"server-momentum(beta=0.6, damping=0.4)", 0.6, 0.4, 0},
+                             {"server-momentum(clip=1.5)", 0.9, 0, 1.5}}) {
+      Cohort cohort(*exec);
+      const auto bound = cohort.bind(v.text);
+      std::vector<Vector> momentum(replicas, Vector(cohort.size(), 0.0));
+      for (int t = 0; t < rounds; ++t) {
+        cohort.begin(t);
+        const auto gradients = cohort.gradients_at(cohort.queries(), v.clip);
+        bound->run();
+        const auto messages = cohort.messages();
+        INFO(backend_name(*exec) << ", " << v.text << ", round " << t);
+        for (int r = 0; r < replicas; ++r) {
+          Vector mean(cohort.size(), 0.0), next = cohort.queries()[r];
+          for (std::size_t i = 0; i < cohort.size(); ++i) {
+            double gradient = 0;
+            for (int u = r * workers; u < (r + 1) * workers; ++u) {
+              mean[i] += messages[u][i] / workers;
+              gradient += gradients[u][i] / workers;
+              REQUIRE(messages[u][i] ==
+                      Approx((1 - v.damping) * gradients[u][i] + v.beta * momentum[r][i]).margin(2e-6));
+            }
+            momentum[r][i] = v.beta * momentum[r][i] + (1 - v.damping) * gradient;
+            next[i] -= 0.3 * mean[i];
+          }
+          REQUIRE(distance({mean}, {momentum[r]}) < 5e-6);
+          cohort.set_aggregate(r, mean);
+          cohort.move_query(r, next);
+        }
+        bound->moved();
+      }
+      if (v.clip > 0) CHECK(cohort.clipped > 0);
     }
 }
 

@@ -344,8 +344,8 @@ TEST_CASE("Samples are drawn from each worker's shard by a pure function of seed
     const auto expected = [&](int sample, int j) {
       return static_cast<float>(bytes[sample * features + j]) * scale[j % 3] + shift[j % 3];
     };
-    for (const bool whole : {false, true}) {
-      streams.whole = whole;
+    for (const auto& [whole, first] : {std::pair{false, 0}, {false, 2 * batch}, {true, 0}}) {
+      streams.whole = whole, streams.first_slot = first;
       gather_samples(*exec, data, streams, inputs.data(), outputs.data(), nullptr);
       for (int stream = 0; stream < 2; ++stream) {
         const auto got = (stream == 0 ? in0 : in1).download();
@@ -356,7 +356,7 @@ TEST_CASE("Samples are drawn from each worker's shard by a pure function of seed
             const auto size = static_cast<std::uint32_t>(shard.size());
             const auto pick = whole ? static_cast<std::uint32_t>(s) % size
                                     : Random(stream == 0 ? 11 : 12, Purpose::sample, static_cast<std::uint32_t>(w), 4,
-                                             static_cast<std::uint32_t>(s))
+                                             static_cast<std::uint32_t>(first + s))
                                           .below(size);
             const int sample = shard[pick], row = w * batch + s;
             REQUIRE(got_labels[row] == labels[sample]);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,10 +13,15 @@ namespace gauntlet {
 /// What an estimator works with: the workers' samples and where their messages go.
 struct EstimatorJob {
   const Model* model = nullptr;
-  GradientJob gradient;         ///< parameters: the query points; gradients: the R·W messages
-  std::vector<float*> query;    ///< R: the same query points, writable
-  std::vector<float*> iterate;  ///< R: what the optimizer moves; the same rows as query unless `averages()`
-  const int* round = nullptr;   ///< the round counter, from 0, in the back end's memory
+  GradientJob gradient;  ///< parameters: the query points; gradients: the R·W messages
+  int features = 0;      ///< of one sample, for whoever cuts the inputs by worker
+  /// Replaces the samples of `gradient` by each worker's k-th mini-batch of the round; run() finds the 0th there.
+  std::function<void(int k)> draw_batch;
+  std::vector<float*> query;             ///< R: the same query points, writable
+  std::vector<float*> iterate;           ///< R: what the optimizer moves; the same rows as query unless `averages()`
+  std::vector<const float*> aggregates;  ///< R: what the server made of the last round's messages, at first zero
+  const std::uint64_t* seeds = nullptr;  ///< R, in the back end's memory
+  const int* round = nullptr;            ///< the round counter, from 0, in the back end's memory
 };
 
 /// Steps 2 and 3 of a round for all workers of a cohort.
@@ -27,7 +34,7 @@ class BoundEstimator {
   virtual void moved() {}
 };
 
-/// What an honest worker computes from its sample: gradient, momentum, sign, double momentum.
+/// What an honest worker computes from its sample: gradient, momentum, sign, double momentum, local steps.
 class Estimator {
  public:
   virtual ~Estimator() = default;

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
-#include "kernels/estimators/estimator.cuh"
 #include "kernels/estimators/worker_gradient.cuh"
 
 namespace gauntlet {
@@ -9,7 +6,8 @@ namespace {
 
 class BoundGradient : public BoundEstimator {
  public:
-  BoundGradient(Exec& exec, const EstimatorJob& job, double clip) : gradient_(exec, *job.model, job.gradient, clip) {}
+  BoundGradient(Exec& exec, const EstimatorJob& job, const GradientTreatment& treatment)
+      : gradient_(exec, job, treatment) {}
   void run() override { gradient_.run(1, 0); }
 
  private:
@@ -18,14 +16,14 @@ class BoundGradient : public BoundEstimator {
 
 class Gradient : public Estimator {
  public:
-  explicit Gradient(double clip) : clip_(clip) {}
+  explicit Gradient(const GradientTreatment& treatment) : treatment_(treatment) {}
   std::unique_ptr<BoundEstimator> bind(Exec& exec, const EstimatorJob& job) const override {
-    return std::make_unique<BoundGradient>(exec, job, clip_);
+    return std::make_unique<BoundGradient>(exec, job, treatment_);
   }
-  int rows_per_worker() const override { return std::isinf(clip_) ? 0 : 1; }
+  int rows_per_worker() const override { return treatment_.rows(); }
 
  private:
-  double clip_;
+  GradientTreatment treatment_;
 };
 
 const Registered<Estimator> registered([](Entry<Estimator>& entry) {
@@ -33,8 +31,10 @@ const Registered<Estimator> registered([](Entry<Estimator>& entry) {
   entry.summary = "The gradient of the worker's mini-batch";
   entry.formula = "message = g";
   entry.source = "standard";
-  entry.parameters = {clip_parameter()};
-  entry.make = [](const Arguments& arguments) { return std::make_unique<Gradient>(clip_of(arguments)); };
+  entry.parameters = with_treatment({});
+  entry.make = [](const Arguments& arguments) {
+    return std::make_unique<Gradient>(treatment_of("gradient", arguments));
+  };
 });
 
 }  // namespace

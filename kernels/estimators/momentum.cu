@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
-#include "kernels/estimators/estimator.cuh"
 #include "kernels/estimators/worker_gradient.cuh"
 #include "kernels/exec/launch.cuh"
 
@@ -9,12 +6,13 @@ namespace gauntlet {
 namespace {
 
 struct MomentumSettings {
-  double beta, clip;
-  bool average;  ///< (1 − β) g, not g
-  bool first;    ///< the first message is the gradient itself
+  double beta;
+  double weight;  ///< of the new gradient
+  bool first;     ///< the first message is the gradient itself
+  GradientTreatment treatment;
 };
 
-/// In round 0 an average that started at zero is (1 − β) g: this makes it g.
+/// In round 0 a momentum that started at zero is the weighted gradient: this makes it the gradient.
 struct ScaleFirst {
   const int* round;
   float factor;
@@ -35,14 +33,13 @@ class BoundMomentum : public BoundEstimator {
         d_(job.model->parameters()),
         round_(job.round),
         rows_(exec, job.gradient.gradients),
-        gradient_(exec, *job.model, job.gradient, settings.clip) {}
+        gradient_(exec, job, settings.treatment) {}
 
   void run() override {
-    const double weight = settings_.average ? 1 - settings_.beta : 1;
-    gradient_.run(static_cast<float>(weight), static_cast<float>(settings_.beta));
-    if (settings_.first && settings_.average)
+    gradient_.run(static_cast<float>(settings_.weight), static_cast<float>(settings_.beta));
+    if (settings_.first && settings_.weight != 1)
       parallel_spans(exec_, "first_momentum", static_cast<int>(rows_.size()), d_,
-                     ScaleFirst{round_, static_cast<float>(1 / weight), rows_.data()});
+                     ScaleFirst{round_, static_cast<float>(1 / settings_.weight), rows_.data()});
   }
 
  private:
@@ -60,7 +57,7 @@ class Momentum : public Estimator {
   std::unique_ptr<BoundEstimator> bind(Exec& exec, const EstimatorJob& job) const override {
     return std::make_unique<BoundMomentum>(exec, job, settings_);
   }
-  int rows_per_worker() const override { return std::isinf(settings_.clip) ? 0 : 1; }
+  int rows_per_worker() const override { return settings_.treatment.rows(); }
 
  private:
   MomentumSettings settings_;
@@ -69,17 +66,20 @@ class Momentum : public Estimator {
 const Registered<Estimator> registered([](Entry<Estimator>& entry) {
   entry.name = "momentum";
   entry.summary = "The worker's momentum, kept in its message and updated in the gradient's last GEMM";
-  entry.formula = "ema: m <- beta m + (1 - beta) g; heavy-ball: m <- beta m + g; message = m";
+  entry.formula = "m <- beta m + (1 - damping) g, damping = beta (ema) or 0 (heavy-ball); message = m";
   entry.source = "Karimireddy, He, Jaggi, ICML 2021; El-Mhamdi, Guerraoui, Rouault, ICLR 2021";
-  entry.parameters = {
-      number("beta", "0.9", "how much of the old momentum is kept", 0, 0.999999),
-      word("form", "ema", "weight of the new gradient: 1 - beta (ema) or 1 (heavy-ball)", {"ema", "heavy-ball"}),
-      word("start", "zero", "the momentum before round 0: zero, or such that the first message is the first gradient",
-           {"zero", "first"}),
-      clip_parameter()};
+  entry.parameters = with_treatment(
+      {number("beta", "0.9", "how much of the old momentum is kept", 0, 0.999999),
+       word("form", "ema", "weight of the new gradient: 1 - beta (ema) or 1 (heavy-ball)", {"ema", "heavy-ball"}),
+       number("damping", "form", "the weight of the new gradient is 1 - damping; form: as the form says", 0, 0.999999,
+              {"form"}),
+       word("start", "zero", "the momentum before round 0: zero, or such that the first message is the first gradient",
+            {"zero", "first"})});
   entry.make = [](const Arguments& arguments) {
-    return std::make_unique<Momentum>(MomentumSettings{arguments.number("beta"), clip_of(arguments),
-                                                       arguments.is("form", "ema"), arguments.is("start", "first")});
+    const double beta = arguments.number("beta"), by_form = arguments.is("form", "ema") ? beta : 0;
+    const double damping = arguments.is("damping", "form") ? by_form : arguments.number("damping");
+    return std::make_unique<Momentum>(
+        MomentumSettings{beta, 1 - damping, arguments.is("start", "first"), treatment_of("momentum", arguments)});
   };
 });
 

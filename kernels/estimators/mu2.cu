@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
-#include "kernels/estimators/estimator.cuh"
 #include "kernels/estimators/worker_gradient.cuh"
 #include "kernels/exec/launch.cuh"
 
@@ -13,7 +10,7 @@ struct Mu2Settings {
   bool growing;      ///< α_t = t, else 1
   bool scaled_step;  ///< the optimizer's step is multiplied by α_t
   double fixed_beta, fixed_gamma;
-  double clip;
+  GradientTreatment treatment;
 
   GAUNTLET_HD double alpha(int t) const { return growing ? t : 1; }
   /// β_t = 1/t.
@@ -108,17 +105,18 @@ class BoundMu2 : public BoundEstimator {
         last_query_table_(exec, last_query_.pointers()),
         last_iterate_table_(exec, last_iterate_.pointers()),
         rows_(exec, job.gradient.gradients),
-        here_(exec, *job.model, job.gradient, settings.clip),
-        before_(exec, *job.model, at_last_query(job.gradient), settings.clip) {}
+        here_(exec, job, settings.treatment),
+        before_(exec, at_last_query(job), settings.treatment) {}
 
   void run() override {
     parallel_for(exec_, "mu2_round", 1, NoteRound{counter_, round_.data()});
     parallel_spans(exec_, "mu2_start", replicas_, d_, StartPoints{round_.data(), points()});
-    // d ← ∇f(x_t; z_t) + (1 − β_t)(d − ∇f(x_{t−1}; z_t)), both gradients added in their GEMM's epilogue.
-    before_.run(-1, 1);
+    // d ← ∇f(x_t; z_t) + (1 − β_t)(d − ∇f(x_{t−1}; z_t)), both gradients added in their GEMM's epilogue. Each is told
+    // to the server, in effect, so each has noise of its own.
+    before_.run(-1, 1, 1);
     parallel_spans(exec_, "mu2_discount", static_cast<int>(rows_.size()), d_,
                    Discount{settings_, round_.data(), rows_.data()});
-    here_.run(1, 1);
+    here_.run(1, 1, 0);
   }
 
   void moved() override {
@@ -130,10 +128,10 @@ class BoundMu2 : public BoundEstimator {
     return {query_table_.data(), iterate_table_.data(), last_query_table_.data(), last_iterate_table_.data()};
   }
 
-  GradientJob at_last_query(GradientJob job) {
+  EstimatorJob at_last_query(EstimatorJob job) {
     const std::vector<float*> pointers = last_query_.pointers();
-    job.parameters.assign(pointers.begin(), pointers.end());
-    job.losses = nullptr;
+    job.gradient.parameters.assign(pointers.begin(), pointers.end());
+    job.gradient.losses = nullptr;
     return job;
   }
 
@@ -155,7 +153,7 @@ class Mu2 : public Estimator {
     return std::make_unique<BoundMu2>(exec, job, settings_);
   }
   bool averages() const override { return true; }
-  int rows_per_worker() const override { return std::isinf(settings_.clip) ? 0 : 2; }
+  int rows_per_worker() const override { return 2 * settings_.treatment.rows(); }
 
  private:
   Mu2Settings settings_;
@@ -168,19 +166,18 @@ const Registered<Estimator> registered([](Entry<Estimator>& entry) {
       "d <- grad(x_t; z_t) + (1 - beta_t)(d - grad(x_{t-1}; z_t)); message = d; w <- w + alpha_t (optimizer's step); "
       "x <- (1 - gamma) x + gamma w with gamma = alpha_{t+1} / (alpha_1 + ... + alpha_{t+1})";
   entry.source = "Dahan, Levy, ICML 2024; Levy, ICLR 2025";
-  entry.parameters = {
-      word("alpha", "t", "weight of iterate t in the average, and of step t", {"t", "1"}),
-      flag("scaled-step", true,
-           "multiply the optimizer's step by alpha_t, as in the paper; its authors' code does not"),
-      number("beta", "1/t", "weight of the new gradient; 1/t or a fixed value", 0, 1, {"1/t"}),
-      number("gamma", "auto", "weight of the iterate in the query point; auto: from alpha; or a fixed value", 0, 1,
-             {"auto"}),
-      clip_parameter()};
+  entry.parameters = with_treatment(
+      {word("alpha", "t", "weight of iterate t in the average, and of step t", {"t", "1"}),
+       flag("scaled-step", true,
+            "multiply the optimizer's step by alpha_t, as in the paper; its authors' code does not"),
+       number("beta", "1/t", "weight of the new gradient; 1/t or a fixed value", 0, 1, {"1/t"}),
+       number("gamma", "auto", "weight of the iterate in the query point; auto: from alpha; or a fixed value", 0, 1,
+              {"auto"})});
   entry.make = [](const Arguments& arguments) {
     return std::make_unique<Mu2>(Mu2Settings{arguments.is("alpha", "t"), arguments.flag("scaled-step"),
                                              arguments.is("beta", "1/t") ? -1 : arguments.number("beta"),
                                              arguments.is("gamma", "auto") ? -1 : arguments.number("gamma"),
-                                             clip_of(arguments)});
+                                             treatment_of("mu2", arguments)});
   };
 });
 

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cmath>
-
-#include "kernels/estimators/estimator.cuh"
 #include "kernels/estimators/worker_gradient.cuh"
 #include "kernels/exec/launch.cuh"
 
@@ -20,19 +17,19 @@ struct TakeSigns {
   }
 };
 
-GradientJob redirected(GradientJob job, RowStore& rows) {
-  job.gradients = rows.pointers();
+EstimatorJob redirected(EstimatorJob job, RowStore& rows) {
+  job.gradient.gradients = rows.pointers();
   return job;
 }
 
 class BoundSign : public BoundEstimator {
  public:
-  BoundSign(Exec& exec, const EstimatorJob& job, double beta, double clip)
+  BoundSign(Exec& exec, const EstimatorJob& job, double beta, const GradientTreatment& treatment)
       : exec_(exec),
         beta_(beta),
         momenta_(exec, static_cast<std::int64_t>(job.gradient.gradients.size()), job.model->parameters()),
         rows_(exec, job.gradient.gradients),
-        gradient_(exec, *job.model, redirected(job.gradient, momenta_), clip) {
+        gradient_(exec, redirected(job, momenta_), treatment) {
     const std::vector<float*> pointers = momenta_.pointers();
     momentum_rows_ = {exec, std::vector<const float*>(pointers.begin(), pointers.end())};
   }
@@ -54,14 +51,15 @@ class BoundSign : public BoundEstimator {
 
 class Sign : public Estimator {
  public:
-  Sign(double beta, double clip) : beta_(beta), clip_(clip) {}
+  Sign(double beta, const GradientTreatment& treatment) : beta_(beta), treatment_(treatment) {}
   std::unique_ptr<BoundEstimator> bind(Exec& exec, const EstimatorJob& job) const override {
-    return std::make_unique<BoundSign>(exec, job, beta_, clip_);
+    return std::make_unique<BoundSign>(exec, job, beta_, treatment_);
   }
-  int rows_per_worker() const override { return std::isinf(clip_) ? 1 : 2; }
+  int rows_per_worker() const override { return 1 + treatment_.rows(); }
 
  private:
-  double beta_, clip_;
+  double beta_;
+  GradientTreatment treatment_;
 };
 
 const Registered<Estimator> registered([](Entry<Estimator>& entry) {
@@ -69,9 +67,9 @@ const Registered<Estimator> registered([](Entry<Estimator>& entry) {
   entry.summary = "The signs of the gradient, or of the worker's momentum (signum)";
   entry.formula = "m <- beta m + (1 - beta) g; message = sign(m)";
   entry.source = "Bernstein, Zhao, Azizzadenesheli, Anandkumar, ICLR 2019";
-  entry.parameters = {number("beta", "0", "how much of the old momentum is kept", 0, 0.999999), clip_parameter()};
+  entry.parameters = with_treatment({number("beta", "0", "how much of the old momentum is kept", 0, 0.999999)});
   entry.make = [](const Arguments& arguments) {
-    return std::make_unique<Sign>(arguments.number("beta"), clip_of(arguments));
+    return std::make_unique<Sign>(arguments.number("beta"), treatment_of("sign", arguments));
   };
 });
 

@@ -35,7 +35,7 @@ struct GatherSamples {
   float* const* targets;
 
   GAUNTLET_HD void operator()(const Team& team, int i) const {
-    const int slot = i % streams.batch, unit = i / streams.batch;
+    const int place = i % streams.batch, unit = i / streams.batch, slot = streams.first_slot + place;
     const int worker = unit % streams.workers, stream = unit / streams.workers;
     const auto size = static_cast<std::uint32_t>(streams.shard_sizes[unit]);
     const auto round = static_cast<std::uint32_t>(*streams.round);
@@ -45,7 +45,7 @@ struct GatherSamples {
                                             round, static_cast<std::uint32_t>(slot))
                                          .below(size);
     const std::int32_t sample = streams.shards[unit][pick];
-    const std::int64_t row = std::int64_t{worker} * streams.batch + slot;
+    const std::int64_t row = std::int64_t{worker} * streams.batch + place;
     copy_sample(team, data, sample, inputs[stream] + row * data.features);
     if (team.rank() != 0) return;
     if (data.labels != nullptr) labels[stream][row] = data.labels[sample];

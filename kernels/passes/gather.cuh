@@ -27,6 +27,7 @@ struct SampleStreams {
   const std::int32_t* shard_sizes = nullptr;    ///< streams · workers
   const int* round = nullptr;                   ///< the round counter, in the back end's memory
   bool whole = false;                           ///< slot s takes sample s of the shard instead of a random one
+  int first_slot = 0;                           ///< slots are counted from here: k · batch for the round's k-th batch
 };
 
 /// Step 1 of a round. Slot s of worker w takes sample Random(seed, Purpose::sample, w, round, s) of its shard, drawn
