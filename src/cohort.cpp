@@ -13,7 +13,7 @@ struct Matrix::DefenseGroup {
   Array<const float*> rows;  ///< [cells][m]
   Array<double> mixing;      ///< [cells][n][m]
   Array<std::uint64_t> seeds;
-  Array<float*> out;
+  Array<float*> out, trusted;
   std::unique_ptr<Defense> defense;
 };
 
@@ -39,6 +39,10 @@ std::unique_ptr<Attack> make_attack(const Cell& cell) {
 
 bool computes_own(const Cell& cell, const Attack& attack) {
   return cell.byzantine > 0 && (attack.uses_own_messages() || attack.flips_labels() || !attack.window.always());
+}
+
+int trusted_batch(const Cell& cell) {
+  return Pipeline(parse_pipeline(cell.defense), cell.workers, cell.declared).trusted_batch();
 }
 
 namespace {
@@ -121,6 +125,10 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
     group->out = Array<float*>(exec, gather<float*>(members, [&](int c, auto& all) {
                                  all.push_back(messages.aggregates[static_cast<std::size_t>(c)]);
                                }));
+    if (!messages.trusted.empty())
+      group->trusted = Array<float*>(exec, gather<float*>(members, [&](int c, auto& all) {
+                                       all.push_back(messages.trusted[static_cast<std::size_t>(c)]);
+                                     }));
     const double* mixing = nullptr;
     if (f > 0) {
       const std::vector<double> identity = honest_identity(n, honest_, m);
@@ -138,6 +146,7 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
     job.round = messages.round;
     job.out = group->out.data();
     job.label = cell.defense;
+    job.trusted = group->trusted.data();
     group->defense = std::make_unique<Defense>(
         exec, std::make_shared<Pipeline>(parse_pipeline(cell.defense), n, cell.declared), job);
     defense_of[key] = group->defense.get();

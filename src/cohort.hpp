@@ -18,6 +18,7 @@ struct Messages {
   bool own = false;  ///< the Byzantine workers compute messages, too
   std::int64_t d = 0;
   std::vector<std::vector<float*>> computed;  ///< per cell: the rows of the workers that compute, honest ones first
+  std::vector<float*> trusted;                ///< per cell: the server's own message; empty where it computes none
   std::vector<float*> aggregates;             ///< per cell
   const int* round = nullptr;
 };
@@ -50,5 +51,8 @@ std::unique_ptr<Attack> make_attack(const Cell& cell);
 
 /// Whether the cell's Byzantine workers must compute messages of their own.
 bool computes_own(const Cell& cell, const Attack& attack);
+
+/// How many samples the cell's server holds to compute a message of its own; 0: its defense takes none.
+int trusted_batch(const Cell& cell);
 
 }  // namespace gauntlet

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "src/cohort.hpp"
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
 #include "src/simulation.hpp"
@@ -164,6 +165,10 @@ void check_cells(const std::vector<Cell>& cells) {
     const std::string split = cell.dataset + "\n" + cell.partition + "\n" + std::to_string(receivers) + "\n" +
                               std::to_string(cell.train_fraction) + (dataset->owner.empty() ? "" : "\nowned");
     if (checked.insert(split).second) (void)deal(*dataset, cell.partition, cell.train_fraction, receivers, cell.seed);
+    const std::string server = cell.dataset + "\n" + std::to_string(receivers) + "\n" + cell.defense + "\n" +
+                               std::to_string(cell.workers) + "\n" + std::to_string(cell.declared);
+    if (!checked.insert(server).second) continue;
+    if (const int trusted = trusted_batch(cell); trusted > 0) (void)deal_trusted(*dataset, trusted, cell.seed);
   }
 }
 

@@ -25,8 +25,8 @@ struct RunnerHooks {
 std::vector<TimingRow> run_cells(const DeviceChoice& device, int threads, std::vector<Cell> cells,
                                  const RunnerHooks& hooks);
 
-/// Loads the data and makes the model of every cell that is to run, so that a user's error shows before anything is
-/// written. \throws UserError.
+/// Loads the data, makes the model and deals the samples of every cell that is to run, so that a user's error shows
+/// before anything is written. \throws UserError.
 void check_cells(const std::vector<Cell>& cells);
 
 /// Threads that run cells on the CPU: $GAUNTLET_THREADS, or one for each processor.

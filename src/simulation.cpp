@@ -38,9 +38,9 @@ std::unique_ptr<Model> make_model(const Cell& cell, const Dataset& dataset) {
   return model;
 }
 
-/// Samples that each of the cohort's computing workers may draw, per stream. Byzantine workers without data of their
-/// own draw from everybody's.
-std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset& dataset, int workers) {
+/// Samples that each of the cohort's `workers` that send messages may draw, per stream, and then the server's, if it
+/// has `trusted` of them. Byzantine workers without data of their own draw from everybody's.
+std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset& dataset, int workers, int trusted) {
   const int honest = cell.workers - cell.byzantine;
   auto shards =
       deal(dataset, cell.partition, cell.train_fraction, cell.byzantine_data ? cell.workers : honest, cell.seed);
@@ -48,6 +48,7 @@ std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset
   for (const auto& shard : shards) all.insert(all.end(), shard.begin(), shard.end());
   while (static_cast<int>(shards.size()) < workers) shards.push_back(all);
   shards.resize(static_cast<std::size_t>(workers));
+  if (trusted > 0) shards.push_back(deal_trusted(dataset, trusted, cell.seed));
   return shards;
 }
 
@@ -59,7 +60,8 @@ std::string cohort_key(const Cell& cell) {
   for (const std::string& part :
        {cell.dataset, cell.model, std::to_string(cell.batch), std::to_string(cell.byzantine_data),
         std::to_string(cell.workers), std::to_string(cell.byzantine), cell.estimator, cell.optimizer, cell.protocol,
-        std::to_string(cell.rounds), std::to_string(cell.evaluate_every), std::to_string(own)})
+        std::to_string(cell.rounds), std::to_string(cell.evaluate_every), std::to_string(own),
+        std::to_string(trusted_batch(cell))})
     key += part + '\n';
   return key;
 }
@@ -70,18 +72,21 @@ std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
   const auto optimizer = make<Optimizer>(cell.optimizer, "optimizer", cell);
   const int batch = cell.batch > 0 ? cell.batch : dataset.train.count;
   // Messages and the estimator's rows per worker; parameters, aggregate, attack rows and the rule's own per cell.
+  const int workers = cell.workers + (trusted_batch(cell) > 0);
   const auto rows =
-      static_cast<std::size_t>(cell.workers * (1 + estimator->rows_per_worker()) + 8 + optimizer->rows_per_replica());
-  const auto inputs = static_cast<std::size_t>(cell.workers) * batch * dataset.features;
+      static_cast<std::size_t>(workers * (1 + estimator->rows_per_worker()) + 8 + optimizer->rows_per_replica());
+  const auto inputs = static_cast<std::size_t>(workers) * batch * dataset.features;
   return (rows * static_cast<std::size_t>(padded(model->parameters())) + inputs) * sizeof(float) +
-         model->bytes_per_replica(cell.workers, batch);
+         model->bytes_per_replica(workers, batch);
 }
 
 struct Simulation::State {
   Exec& exec;
   std::vector<Cell> cells;
   std::shared_ptr<const DeviceData> data;
-  int count, honest, workers, batch = 0;  ///< cells, honest and computing workers of each, samples of each
+  int count, honest, senders;  ///< cells; of each, the honest workers and all that compute what they send
+  int trusted, workers;        ///< samples of the server; the senders and, if it has samples, the server as the last
+  int batch = 0;               ///< samples per worker and round
   std::unique_ptr<Model> model;
   std::unique_ptr<Estimator> estimator;
 
@@ -117,7 +122,9 @@ struct Simulation::State {
     const Cell& cell = cells.front();
     honest = cell.workers - cell.byzantine;
     const bool own = cell.byzantine > 0 && computes_own(cell, *make_attack(cell));
-    workers = own ? cell.workers : honest;
+    senders = own ? cell.workers : honest;
+    trusted = trusted_batch(cell);
+    workers = senders + (trusted > 0);
     model = make_model(cell, data->dataset());
     estimator = make<Estimator>(cell.estimator, "estimator", cell);
     const std::int64_t d = model->parameters();
@@ -155,16 +162,19 @@ struct Simulation::State {
       stream_of.push_back(place->second);
       if (!fresh) continue;
       seeds.push_back(cell.seed);
-      for (auto& shard : shards_of(cell, data->dataset(), workers)) shards.push_back(std::move(shard));
+      for (auto& shard : shards_of(cell, data->dataset(), senders, trusted)) shards.push_back(std::move(shard));
     }
     const bool whole = cells.front().batch == 0;
     batch = whole ? static_cast<int>(shards.front().size()) : cells.front().batch;
     std::vector<std::int32_t> values, sizes;
     std::vector<std::size_t> offsets;
     for (const auto& shard : shards) {
-      if (whole && static_cast<int>(shard.size()) != batch)
+      if (whole && static_cast<int>(shard.size()) != batch) {
+        const bool server = trusted > 0 && (offsets.size() + 1) % static_cast<std::size_t>(workers) == 0;
         throw UserError("task.batch = 0 (all samples) needs workers with equally many samples; here one has " +
-                        std::to_string(batch) + " and another " + std::to_string(shard.size()));
+                        std::to_string(batch) + " and " + (server ? "the server (trusted_batch) " : "another ") +
+                        std::to_string(shard.size()));
+      }
       offsets.push_back(values.size());
       sizes.push_back(static_cast<std::int32_t>(shard.size()));
       values.insert(values.end(), shard.begin(), shard.end());
@@ -193,7 +203,8 @@ struct Simulation::State {
                shard_table.data(),
                shard_sizes.data(),
                round.data(),
-               whole};
+               whole,
+               trusted > 0};
   }
 
   template <class T>
@@ -244,7 +255,7 @@ struct Simulation::State {
     if (own) {
       for (const Cell& cell : cells) {
         const bool flips = make_attack(cell)->flips_labels();
-        for (int w = 0; w < workers; ++w) job.gradient.flipped.push_back(flips && w >= honest);
+        for (int w = 0; w < workers; ++w) job.gradient.flipped.push_back(flips && w >= honest && w < senders);
       }
     }
     bound_estimator = estimator->bind(exec, job);
@@ -255,8 +266,11 @@ struct Simulation::State {
     m.n = cells.front().workers, m.f = cells.front().byzantine, m.own = own;
     m.d = model->parameters();
     const std::vector<float*> rows = messages.pointers();
-    for (int c = 0; c < count; ++c)
-      m.computed.emplace_back(rows.begin() + std::int64_t{c} * workers, rows.begin() + std::int64_t{c + 1} * workers);
+    for (int c = 0; c < count; ++c) {
+      const auto first = rows.begin() + std::int64_t{c} * workers;
+      m.computed.emplace_back(first, first + senders);
+      if (trusted > 0) m.trusted.push_back(first[senders]);
+    }
     m.aggregates = aggregates.pointers();
     m.round = round.data();
     matrix = std::make_unique<Matrix>(exec, cells, m);

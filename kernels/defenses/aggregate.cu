@@ -6,15 +6,17 @@
 namespace gauntlet {
 
 std::vector<float> aggregate_rows(Exec& exec, const std::string& pipeline, int f, int n, std::int64_t d,
-                                  const float* rows) {
+                                  const float* rows, const float* trusted) {
   const auto stages = std::make_shared<const Pipeline>(parse_pipeline(pipeline), n, f);
   const int rows_out = stages->has_rule() ? 1 : stages->rows_out();
   const std::size_t bytes = static_cast<std::size_t>(d) * sizeof(float);
 
-  RowStore messages(exec, n, d), outputs(exec, rows_out, d);
+  RowStore messages(exec, n, d), outputs(exec, rows_out, d), own(exec, trusted != nullptr ? 1 : 0, d);
   for (int i = 0; i < n; ++i) copy_to(exec, messages.row(i), rows + i * d, bytes);
   const auto pointers = messages.pointers();
   const Array<const float*> table(exec, std::vector<const float*>(pointers.begin(), pointers.end()));
+  for (std::int64_t i = 0; i < own.rows(); ++i) copy_to(exec, own.row(i), trusted, bytes);
+  const Array<float*> own_table(exec, own.pointers());
   const Array<float*> out(exec, outputs.pointers());
   const Array<std::uint64_t> seed(exec, 1);
   const Array<int> round(exec, 1);
@@ -24,6 +26,7 @@ std::vector<float> aggregate_rows(Exec& exec, const std::string& pipeline, int f
   job.seeds = seed.data();
   job.round = round.data();
   job.out = out.data();
+  job.trusted = own_table.data();
   Defense(exec, stages, job).run();
 
   std::vector<float> result(static_cast<std::size_t>(rows_out * d));

@@ -12,7 +12,7 @@ struct CenteredClipping : GramFunctor {
   int iterations = 1;
   double tau = 10;
 
-  bool remembers() const { return true; }
+  MemoryRow memory_row() const { return MemoryRow::last_output; }
   std::size_t scratch(int n) const { return 2 * (static_cast<std::size_t>(n) + 1); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* scratch) const {

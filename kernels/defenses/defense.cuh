@@ -18,6 +18,13 @@ namespace gauntlet {
 /// What a stage must know of the inbox before it can work.
 enum class Need { nothing, norms, gram };
 
+/// What the one memory row of a Gram rule holds, if it has one.
+enum class MemoryRow {
+  none,
+  last_output,  ///< of the rule itself; zero before the first
+  trusted,      ///< the message that the server computes from samples of its own; pre-aggregators leave it as it is
+};
+
 /// The inner products of one inbox: messages 0 … n−1, then the stage's memory rows. This is all a Gram stage sees.
 struct Gram {
   int n = 0;                         ///< messages
@@ -88,8 +95,9 @@ class GramRule : public Stage {
   const GramRule* as_gram_rule() const override { return this; }
   /// Writes `size` weights per inbox: over the messages, then over the memory rows.
   virtual void solve(Exec& exec, const GramBatch& batch, double* weights) const = 0;
-  /// Whether one memory row holds the rule's last output (zero before the first).
-  virtual bool remembers() const { return false; }
+  virtual MemoryRow memory_row() const { return MemoryRow::none; }
+  /// With MemoryRow::trusted: how many samples the server holds.
+  virtual int trusted_batch() const { return 0; }
 };
 
 /// A rule that works on each coordinate's n values by itself. Most messages: column_limit.
@@ -146,7 +154,8 @@ class CustomStage : public Stage {
 /// What the functors below may leave out.
 struct GramFunctor {
   static constexpr Need need = Need::gram;
-  bool remembers() const { return false; }
+  MemoryRow memory_row() const { return MemoryRow::none; }
+  int trusted_batch() const { return 0; }
   std::size_t scratch(int n) const { return (void)n, 0; }
 };
 
@@ -186,7 +195,8 @@ template <class Functor>
 class GramRuleOf final : public GramStage<Functor, GramRule> {
  public:
   using GramStage<Functor, GramRule>::GramStage;
-  bool remembers() const override { return this->functor_.remembers(); }
+  MemoryRow memory_row() const override { return this->functor_.memory_row(); }
+  int trusted_batch() const override { return this->functor_.trusted_batch(); }
   void solve(Exec& exec, const GramBatch& batch, double* weights) const override {
     detail::solve(exec, batch, this->functor_, weights, batch.size);
   }

@@ -35,9 +35,10 @@ void make_stages(const std::vector<ComponentText>& texts, int n, int f, Visit vi
 
 }  // namespace
 
-Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f) : n_(n), f_(f), rows_out_(n) {
+Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f)
+    : text_(to_string(texts)), n_(n), f_(f), rows_out_(n) {
   if (texts.empty()) throw UserError("an empty defense; name a rule, such as 'mean'");
-  const std::string whole = "defense '" + to_string(texts) + "'";
+  const std::string whole = "defense '" + text_ + "'";
   make_stages(texts, n, f, [&](const Entry<Stage>& entry, std::unique_ptr<Stage> stage, const std::string& problem) {
     if (!problem.empty()) throw UserError(whole + ": " + problem);
     switch (stage->role()) {
@@ -48,6 +49,7 @@ Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f) : n_(n
       case StageRole::rule:
         if (has_rule_) throw UserError(whole + ": '" + entry.name + "' is a second rule; a pipeline has one");
         has_rule_ = true;
+        if (const auto* rule = stage->as_gram_rule()) trusted_batch_ = rule->trusted_batch();
         break;
       case StageRole::meta_aggregator:
         if (!has_rule_) throw UserError(whole + ": meta-aggregator '" + entry.name + "' must come after a rule");
@@ -56,6 +58,13 @@ Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f) : n_(n
     stages_.push_back(std::move(stage));
     return true;
   });
+}
+
+void Pipeline::check_trusted(bool given) const {
+  if (trusted_batch_ > 0 && !given)
+    throw UserError("defense '" + text_ +
+                    "' needs a message that the server trusts: 'run' computes one, 'aggregate' and 'attack' take it "
+                    "with --trusted FILE");
 }
 
 std::string unmet_need(const std::vector<ComponentText>& texts, int n, int f) {

@@ -24,9 +24,14 @@ class Pipeline {
   /// Whether it ends in one vector; a pipeline of pre-aggregators alone gives rows_out() messages.
   bool has_rule() const { return has_rule_; }
   int rows_out() const { return rows_out_; }
+  /// How many samples the server holds to compute a message that the rule trusts; 0: the rule takes none.
+  int trusted_batch() const { return trusted_batch_; }
+  /// \throws UserError when the rule takes a trusted message and none is given.
+  void check_trusted(bool given) const;
 
  private:
-  int n_, f_, rows_out_ = 0;
+  std::string text_;
+  int n_, f_, rows_out_ = 0, trusted_batch_ = 0;
   bool has_rule_ = false;
   std::vector<std::unique_ptr<Stage>> stages_;
 };
@@ -44,7 +49,11 @@ class Defense {
     const int* round = nullptr;
     float* const* out = nullptr;  ///< [count] padded rows of d numbers; [count][rows_out] without a rule
     std::string label = {};       ///< names the defense in the timing breakdown
+    /// [count] padded rows: the messages that the server trusts, for a rule that takes one. The binding copies the
+    /// pointers; what the rows hold may change.
+    const float* const* trusted = nullptr;
   };
+  /// \throws UserError when the rule takes a trusted message and there is none.
   Defense(Exec& exec, std::shared_ptr<const Pipeline> pipeline, const Job& job);
   ~Defense();
 

@@ -182,16 +182,15 @@ struct ToBase {
 /// Base tables with the rows a defense adds: its memory row and the anchor of a column rule.
 struct ExtendTable {
   const float* const* base;
-  const float* memory;  ///< [count] rows, or null
-  const float* anchor;  ///< [count] rows
-  std::int64_t stride;
+  const float* const* memory;  ///< [count] rows, or null
+  const float* const* anchor;  ///< [count] rows, or null
   int m, width;
   const float** out;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const std::int64_t c = index / width, p = index % width;
-    const float* added = p == m && memory != nullptr ? memory : anchor;
-    out[index] = p < m ? base[c * m + p] : added == nullptr ? nullptr : added + c * stride;
+    const float* const* added = p == m && memory != nullptr ? memory : anchor;
+    out[index] = p < m ? base[c * m + p] : added == nullptr ? nullptr : added[c];
   }
 };
 

@@ -17,7 +17,7 @@ struct Defense::State {
   Need need = Need::nothing;
   const GramRule* gram_rule = nullptr;
   const Stage* rule = nullptr;
-  bool has_meta = false, gram_ready = false, weighs_messages = false;
+  bool remembers = false, has_meta = false, gram_ready = false, weighs_messages = false;
 
   RowStore memory, anchor, rehearsed;
   Array<float*> memory_rows, anchor_rows, rehearsed_rows;
@@ -41,16 +41,19 @@ struct Defense::State {
       has_meta |= stage->role() == StageRole::meta_aggregator;
     }
     if (rule != nullptr) gram_rule = rule->as_gram_rule();
-    kept = gram_rule != nullptr && gram_rule->remembers() ? 1 : 0;
+    const MemoryRow memory_row = gram_rule != nullptr ? gram_rule->memory_row() : MemoryRow::none;
+    kept = memory_row != MemoryRow::none ? 1 : 0;
+    remembers = memory_row == MemoryRow::last_output;
+    pipeline->check_trusted(job.trusted != nullptr);
     if (job.inboxes.mixing != nullptr && need == Need::norms) need = Need::gram;
 
-    if (kept != 0) memory = RowStore(exec, count, d), memory_rows = Array<float*>(exec, memory.pointers());
+    if (remembers) memory = RowStore(exec, count, d), memory_rows = Array<float*>(exec, memory.pointers());
     if (rule != nullptr && gram_rule == nullptr)
       anchor = RowStore(exec, count, d), anchor_rows = Array<float*>(exec, anchor.pointers());
     table = Array<const float*>(exec, static_cast<std::size_t>(count) * (m + kept + 1));
-    parallel_for(exec, "extend table", static_cast<std::int64_t>(table.size()),
-                 detail::ExtendTable{job.inboxes.base.row, memory.row(0), anchor.row(0), padded(d), m, m + kept + 1,
-                                     table.data()});
+    parallel_for(
+        exec, "extend table", static_cast<std::int64_t>(table.size()),
+        detail::ExtendTable{job.inboxes.base.row, kept_rows(), anchor_rows.data(), m, m + kept + 1, table.data()});
     if (need != Need::nothing) {
       gram_parts = Array<double>(exec, gram_scratch(exec, gram_rows()));
       products = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept) * (m + kept));
@@ -58,12 +61,14 @@ struct Defense::State {
     if (gram_rule == nullptr && rule != nullptr && has_meta) allocate_dots();
     work = detail::Workspace(exec, *pipeline, count, 1, m, kept);
     rule_mixing = Array<double>(exec, static_cast<std::size_t>(count) * std::max(n, pipeline->rows_out()) * m);
-    if (kept != 0) rule_base = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept + 1));
+    if (remembers) rule_base = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept + 1));
     if (rule != nullptr && rule->as_custom() != nullptr) {
       const Inboxes seen{job.inboxes.base, pipeline->rows_out(), rule_mixing.data()};
       custom = rule->as_custom()->bind(exec, {seen, pipeline->f(), job.seeds, job.round, anchor_rows.data()});
     }
   }
+
+  const float* const* kept_rows() { return kept == 0 ? nullptr : remembers ? memory_rows.data() : job.trusted; }
 
   /// The base table as the Gram pass reads it: a stack per inbox that leaves out the last row, the anchor's. The
   /// table's stride is one longer, so a shorter copy is kept when there is memory.
@@ -74,9 +79,8 @@ struct Defense::State {
   const float* const* short_table() {
     if (short_rows.size() == 0) {
       short_rows = Array<const float*>(exec, static_cast<std::size_t>(count) * (m + kept));
-      parallel_for(
-          exec, "memory table", static_cast<std::int64_t>(short_rows.size()),
-          detail::ExtendTable{job.inboxes.base.row, memory.row(0), nullptr, padded(d), m, m + kept, short_rows.data()});
+      parallel_for(exec, "memory table", static_cast<std::int64_t>(short_rows.size()),
+                   detail::ExtendTable{job.inboxes.base.row, kept_rows(), nullptr, m, m + kept, short_rows.data()});
     }
     return short_rows.data();
   }
@@ -225,12 +229,12 @@ struct Defense::State {
       parallel_for(exec, "anchor", std::int64_t{count} * (n + kept + 1),
                    detail::SetAnchor{n + kept + 1, work.pulled.data()});
     }
-    if (kept != 0) to_base(work, mixing, rule_base.data());
+    if (remembers) to_base(work, mixing, rule_base.data());
     if (has_meta) apply_metas(work, grams, mixing, gram_rule == nullptr);
     to_base(work, mixing, work.base.data());
     const Phase phase(exec.timer(), "defend: combine", job.label, std::int64_t{count} * (m + 1) * d * 4);
     combine(exec, full_rows_without_unused_anchor(), work.base.data(), m + kept + 1, out);
-    if (kept != 0 && !rehearsing) {
+    if (remembers && !rehearsing) {
       if (has_meta)
         combine(exec, full_rows_without_unused_anchor(), rule_base.data(), m + kept + 1, memory_rows.data());
       else

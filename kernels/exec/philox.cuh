@@ -11,7 +11,15 @@
 namespace gauntlet {
 
 /// What a random number is for. Every use has its own, so that no two streams overlap.
-enum class Purpose : std::uint32_t { sample = 1, initialize = 2, attack = 3, defense = 4, noise = 5, protocol = 6 };
+enum class Purpose : std::uint32_t {
+  sample = 1,
+  initialize = 2,
+  attack = 3,
+  defense = 4,
+  noise = 5,
+  protocol = 6,
+  trusted = 7,
+};
 
 /// Four random words: a pure function of its arguments (Philox4x32-10, Salmon et al., SC 2011), so the same on the CPU
 /// and the GPU, alone or in a batch, whatever ran before.

@@ -39,11 +39,12 @@ struct GatherSamples {
     const int worker = unit % streams.workers, stream = unit / streams.workers;
     const auto size = static_cast<std::uint32_t>(streams.shard_sizes[unit]);
     const auto round = static_cast<std::uint32_t>(*streams.round);
-    const std::uint32_t pick = streams.whole
-                                   ? static_cast<std::uint32_t>(slot) % size
-                                   : Random(streams.seeds[stream], Purpose::sample, static_cast<std::uint32_t>(worker),
-                                            round, static_cast<std::uint32_t>(slot))
-                                         .below(size);
+    const bool server = streams.server && worker == streams.workers - 1;
+    const std::uint32_t pick =
+        streams.whole ? static_cast<std::uint32_t>(slot) % size
+                      : Random(streams.seeds[stream], server ? Purpose::trusted : Purpose::sample,
+                               server ? 0 : static_cast<std::uint32_t>(worker), round, static_cast<std::uint32_t>(slot))
+                            .below(size);
     const std::int32_t sample = streams.shards[unit][pick];
     const std::int64_t row = std::int64_t{worker} * streams.batch + place;
     copy_sample(team, data, sample, inputs[stream] + row * data.features);

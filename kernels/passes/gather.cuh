@@ -28,10 +28,12 @@ struct SampleStreams {
   const int* round = nullptr;                   ///< the round counter, in the back end's memory
   bool whole = false;                           ///< slot s takes sample s of the shard instead of a random one
   int first_slot = 0;                           ///< slots are counted from here: k · batch for the round's k-th batch
+  bool server = false;  ///< the last worker is the server, whose draws do not depend on how many workers there are
 };
 
 /// Step 1 of a round. Slot s of worker w takes sample Random(seed, Purpose::sample, w, round, s) of its shard, drawn
-/// with replacement. Writes (workers · batch) × features inputs and the labels or targets of each stream.
+/// with replacement; the server's takes sample Random(seed, Purpose::trusted, 0, round, s). Writes (workers · batch) ×
+/// features inputs and the labels or targets of each stream.
 void gather_samples(Exec& exec, const Features& data, const SampleStreams& streams, float* const* inputs,
                     std::int32_t* const* labels, float* const* targets);
 

@@ -37,6 +37,9 @@ struct AttackTrial::State {
   Array<std::uint64_t> seeds;
   Array<int> round;
   RowStore aggregates;  ///< zero without a defense
+  RowStore trusted;
+  Array<float*> trusted_rows;
+  std::shared_ptr<const Pipeline> pipeline;
   std::unique_ptr<Defense> defense;
   std::unique_ptr<DefenseRehearsal> rehearsal;
   std::unique_ptr<BoundAttack> bound;
@@ -77,13 +80,19 @@ struct AttackTrial::State {
   }
 
   void bind_defense(const std::string& text) {
-    const auto pipeline = std::make_shared<Pipeline>(parse_pipeline(text), n, f);
+    pipeline = std::make_shared<const Pipeline>(parse_pipeline(text), n, f);
     if (!pipeline->has_rule())
       throw UserError("defense '" + text +
                       "' has no rule for an attack to work against; end it in one, such as 'mean'");
-    defense = std::make_unique<Defense>(
-        exec, pipeline,
-        Defense::Job{{{cells, m, d, rows.data()}, n, mixing.data()}, seeds.data(), round.data(), outputs.data()});
+    if (pipeline->trusted_batch() > 0) trusted = RowStore(exec, cells, d);
+    trusted_rows = Array<float*>(exec, trusted.pointers());
+    Defense::Job job;
+    job.inboxes = {{cells, m, d, rows.data()}, n, mixing.data()};
+    job.seeds = seeds.data();
+    job.round = round.data();
+    job.out = outputs.data();
+    job.trusted = trusted_rows.data();
+    defense = std::make_unique<Defense>(exec, pipeline, job);
     if (attack->knows_defense()) rehearsal = std::make_unique<DefenseRehearsal>(*defense);
   }
 
@@ -103,9 +112,11 @@ AttackTrial::AttackTrial(Exec& exec, const std::string& attack, const std::strin
 
 AttackTrial::~AttackTrial() = default;
 
-std::vector<float> AttackTrial::act(int round, const float* rows) {
+std::vector<float> AttackTrial::act(int round, const float* rows, const float* trusted) {
   State& s = *state_;
   const auto width = sizeof(float) * static_cast<std::size_t>(s.d);
+  if (s.pipeline) s.pipeline->check_trusted(trusted != nullptr);
+  for (std::int64_t c = 0; c < s.trusted.rows(); ++c) copy_to(s.exec, s.trusted.row(c), trusted + c * s.d, width);
   for (int c = 0; c < s.cells; ++c)
     for (int i = 0; i < s.n; ++i)
       copy_to(s.exec, s.store.row(std::int64_t{c} * s.m + i), rows + (std::int64_t{c} * s.n + i) * s.d, width);
@@ -135,8 +146,8 @@ bool AttackTrial::padding_is_zero() const {
 }
 
 std::vector<float> attack_rows(Exec& exec, const std::string& attack, const std::string& defense, int f, int n,
-                               std::int64_t d, const float* rows, std::uint64_t seed) {
-  return AttackTrial(exec, attack, defense, n, f, d, {seed}).act(0, rows);
+                               std::int64_t d, const float* rows, std::uint64_t seed, const float* trusted) {
+  return AttackTrial(exec, attack, defense, n, f, d, {seed}).act(0, rows, trusted);
 }
 
 }  // namespace gauntlet

@@ -35,8 +35,9 @@ class AttackTrial {
   ~AttackTrial();
 
   /// The Byzantine messages, [cells][f][d], for the honest work [cells][n][d] of that round. Rounds must ascend for
-  /// attacks that remember.
-  std::vector<float> act(int round, const float* rows);
+  /// attacks that remember. `trusted`: [cells][d], the server's own messages, for a defense that takes one.
+  /// \throws UserError when it does and they are missing.
+  std::vector<float> act(int round, const float* rows, const float* trusted = nullptr);
 
   /// Whether the attack left the rows that it computes zero beyond d, as every pass relies on.
   bool padding_is_zero() const;
@@ -47,8 +48,9 @@ class AttackTrial {
 };
 
 /// One round of one cell: n × d row-major floats, of which the last f rows are the attackers' own honest messages, to
-/// the f × d messages that they send instead. \throws UserError as AttackTrial.
+/// the f × d messages that they send instead. `trusted`: as for AttackTrial::act. \throws UserError as AttackTrial.
 std::vector<float> attack_rows(Exec& exec, const std::string& attack, const std::string& defense, int f, int n,
-                               std::int64_t d, const float* rows, std::uint64_t seed = 0);
+                               std::int64_t d, const float* rows, std::uint64_t seed = 0,
+                               const float* trusted = nullptr);
 
 }  // namespace gauntlet

@@ -18,6 +18,7 @@ struct KnownAnswer {
   int f = 0;
   std::vector<std::vector<float>> input;
   std::vector<std::vector<float>> output;
+  std::vector<float> trusted = {};  ///< the server's own message, for a rule that takes one
 };
 
 /// What every component declares about itself: the one source of `list`, the help, the README tables and the tests.

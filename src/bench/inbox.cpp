@@ -39,6 +39,12 @@ struct RandomInboxes {
     }
   }
   Rows view() const { return {cells, n, d, row_table.data()}; }
+  /// A message of every inbox, for rules that trust one.
+  Array<float*> first_rows(Exec& exec) {
+    std::vector<float*> first;
+    for (int c = 0; c < cells; ++c) first.push_back(rows.row(std::int64_t{c} * n));
+    return Array<float*>(exec, first);
+  }
 };
 
 int cells_of(const Exec& exec, const BenchOptions& options) {
@@ -94,7 +100,7 @@ void bench_passes(Exec& exec, const BenchOptions& options) {
 }
 
 void bench_rules(Exec& exec, const BenchOptions& options) {
-  const RandomInboxes x(exec, cells_of(exec, options), options.workers, options.dimension);
+  RandomInboxes x(exec, cells_of(exec, options), options.workers, options.dimension);
   std::vector<std::string> defenses = options.defenses;
   if (defenses.empty())
     for (const auto& entry : Registry<Stage>::all())
@@ -105,6 +111,7 @@ void bench_rules(Exec& exec, const BenchOptions& options) {
   const double bytes = 4.0 * static_cast<double>(x.d) * x.cells * (x.n + 1);
   const double bandwidth = copy_bandwidth(exec, static_cast<std::size_t>(bytes));
   print_header(x, bandwidth);
+  const Array<float*> trusted = x.first_rows(exec);
   for (const std::string& text : defenses) {
     const auto stages = parse_pipeline(text);
     const std::string reason = unmet_need(stages, x.n, options.byzantine);
@@ -117,6 +124,7 @@ void bench_rules(Exec& exec, const BenchOptions& options) {
     job.seeds = x.seeds.data();
     job.round = x.round.data();
     job.out = x.out_table.data();
+    job.trusted = trusted.data();
     Defense defense(exec, std::make_shared<Pipeline>(stages, x.n, options.byzantine), job);
     print_row(text, median_seconds(exec, [&] { defense.run(); }), x.cells, bytes, bandwidth);
   }

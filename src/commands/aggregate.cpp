@@ -5,13 +5,14 @@
 #include <memory>
 
 #include "src/commands/commands.hpp"
+#include "src/commands/trusted.hpp"
 #include "src/npy.hpp"
 
 namespace gauntlet {
 namespace {
 
 struct Options {
-  std::string defense, input, output, device = "auto";
+  std::string defense, input, trusted, output, device = "auto";
   int byzantine = 0;
 };
 
@@ -20,11 +21,14 @@ int aggregate(const Options& options) {
   if (static_cast<std::size_t>(options.byzantine) >= input.rows)
     throw UserError("--byzantine " + std::to_string(options.byzantine) + ": '" + options.input + "' has only " +
                     std::to_string(input.rows) + " rows, of which at least one must be honest");
+  const int n = static_cast<int>(input.rows);
+  const std::vector<float> trusted =
+      read_trusted(options.trusted, input.columns, options.defense, n, options.byzantine);
   const DeviceChoice device = choose_device(options.device);
   Exec exec(device.backend, device.device);
   const auto d = static_cast<std::int64_t>(input.columns);
-  const std::vector<float> output =
-      aggregate_rows(exec, options.defense, options.byzantine, static_cast<int>(input.rows), d, input.values.data());
+  const std::vector<float> output = aggregate_rows(exec, options.defense, options.byzantine, n, d, input.values.data(),
+                                                   trusted.empty() ? nullptr : trusted.data());
   write_npy(options.output, output.data(), output.size() / input.columns, input.columns);
   return exit_code::done;
 }
@@ -36,6 +40,7 @@ Action declare(CLI::App& app) {
       ->required()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--input", options->input, "n x d matrix, float32 or float64 .npy")->required();
+  app.add_option("--trusted", options->trusted, trusted_help);
   app.add_option("--output", options->output, "1 x d, or the n' x d rows of a pipeline of pre-aggregators")->required();
   app.add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.footer(

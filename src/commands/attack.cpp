@@ -4,13 +4,14 @@
 
 #include "kernels/protocols/messages.cuh"
 #include "src/commands/commands.hpp"
+#include "src/commands/trusted.hpp"
 #include "src/npy.hpp"
 
 namespace gauntlet {
 namespace {
 
 struct Options {
-  std::string attack, defense, input, output, device = "auto";
+  std::string attack, defense, input, trusted, output, device = "auto";
   int byzantine = 0;
   std::uint64_t seed = 0;
 };
@@ -21,11 +22,13 @@ int attack(const Options& options) {
   if (options.byzantine >= n)
     throw UserError("--byzantine " + std::to_string(options.byzantine) + ": '" + options.input + "' has only " +
                     std::to_string(n) + " rows, of which at least one must be honest");
+  const std::vector<float> trusted =
+      read_trusted(options.trusted, input.columns, options.defense, n, options.byzantine);
   const DeviceChoice device = choose_device(options.device);
   Exec exec(device.backend, device.device);
   const std::vector<float> output =
       attack_rows(exec, options.attack, options.defense, options.byzantine, n, static_cast<std::int64_t>(input.columns),
-                  input.values.data(), options.seed);
+                  input.values.data(), options.seed, trusted.empty() ? nullptr : trusted.data());
   write_npy(options.output, output.data(), static_cast<std::size_t>(options.byzantine), input.columns);
   return exit_code::done;
 }
@@ -39,6 +42,7 @@ Action declare(CLI::App& app) {
       ->check(CLI::PositiveNumber);
   app.add_option("--input", options->input, "n x d .npy; the last f rows are the attackers' own honest messages")
       ->required();
+  app.add_option("--trusted", options->trusted, trusted_help);
   app.add_option("--output", options->output, "f x d: what the attackers send")->required();
   app.add_option("--seed", options->seed, "of attacks that draw at random")->capture_default_str();
   app.add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();

@@ -62,7 +62,7 @@ int verify_on(const DeviceChoice& device) {
       // A meta-aggregator needs something to refine.
       const std::string pipeline = entry.role == "meta-aggregator" ? "median | " + text : text;
       return aggregate_rows(exec, pipeline, known.f, n, static_cast<std::int64_t>(known.input.front().size()),
-                            rows.data());
+                            rows.data(), known.trusted.empty() ? nullptr : known.trusted.data());
     });
   for (const auto& entry : Registry<Attack>::all())
     wrong += check(entry, "attack", [&](const std::string& text, const KnownAnswer& known) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
+#include <string_view>
 
 #include "kernels/exec/error.hpp"
 #include "src/data/random.hpp"
@@ -20,6 +21,14 @@ std::vector<std::vector<std::int32_t>> deal_to_owners(const Dataset& dataset, in
   return parts;
 }
 
+/// All training samples in random order.
+std::vector<std::int32_t> shuffled(const Dataset& dataset, std::uint64_t seed, std::string_view purpose) {
+  std::vector<std::int32_t> indices(static_cast<std::size_t>(dataset.train.count));
+  std::iota(indices.begin(), indices.end(), 0);
+  Stream(seed, purpose).shuffle(indices);
+  return indices;
+}
+
 }  // namespace
 
 std::vector<std::vector<std::int32_t>> deal(const Dataset& dataset, const std::string& partition_text,
@@ -34,11 +43,18 @@ std::vector<std::vector<std::int32_t>> deal(const Dataset& dataset, const std::s
     return deal_to_owners(dataset, receivers);
   }
 
-  std::vector<std::int32_t> candidates(static_cast<std::size_t>(dataset.train.count));
-  std::iota(candidates.begin(), candidates.end(), 0);
-  Stream(seed, "deal").shuffle(candidates);
+  std::vector<std::int32_t> candidates = shuffled(dataset, seed, "deal");
   candidates.resize(static_cast<std::size_t>(std::llround(train_fraction * dataset.train.count)));
   return partition->split(dataset, candidates, receivers, seed);
+}
+
+std::vector<std::int32_t> deal_trusted(const Dataset& dataset, int count, std::uint64_t seed) {
+  if (count > dataset.train.count)
+    throw UserError("trusted_batch = " + std::to_string(count) + " is more than the " +
+                    std::to_string(dataset.train.count) + " training samples of dataset '" + dataset.name + "'");
+  std::vector<std::int32_t> indices = shuffled(dataset, seed, "trusted");
+  indices.resize(static_cast<std::size_t>(count));
+  return indices;
 }
 
 }  // namespace gauntlet

@@ -17,4 +17,8 @@ namespace gauntlet {
 std::vector<std::vector<std::int32_t>> deal(const Dataset& dataset, const std::string& partition_text,
                                             double train_fraction, int receivers, std::uint64_t seed);
 
+/// The training-sample indices that the server holds: `count` different ones of the whole training set, whatever the
+/// workers were dealt. A function of its arguments alone. \throws UserError when there are not so many.
+std::vector<std::int32_t> deal_trusted(const Dataset& dataset, int count, std::uint64_t seed);
+
 }  // namespace gauntlet
