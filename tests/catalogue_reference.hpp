@@ -155,6 +155,36 @@ inline Vector clipped_clustering(const Matrix& x, Vector lengths, double most, b
   return mean(rows);
 }
 
+/// ReLU(cos) trust scores of messages that are brought to the trusted one's length.
+inline Vector fl_trust(const Matrix& x, const Vector& trusted) {
+  Vector total(trusted.size(), 0.0);
+  double trust = 0;
+  for (const auto& row : x) {
+    const double score = std::max(0.0, cosine(row, trusted));
+    if (score == 0) continue;
+    total = add(total, scaled(row, norm(trusted) / norm(row)), score);
+    trust += score;
+  }
+  return trust > 0 ? scaled(total, 1 / trust) : total;
+}
+
+/// The mean of all but the b messages of least score, for a step of 1: the descent f(x) − f(x − g), for a loss that is
+/// linear with the trusted gradient, less rho |g|².
+inline Vector zeno(const Matrix& x, const Vector& trusted, int b, double rho) {
+  const auto loss = [&](const Vector& at) { return dot(trusted, at); };
+  const Vector here(trusted.size(), 0.0);
+  return mean_of_least(x, static_cast<int>(x.size()) - b, [&](int i) {
+    return -(loss(here) - loss(add(here, x[i], -1)) - rho * norm(x[i]) * norm(x[i]));
+  });
+}
+
+/// A rule whose last row is the message that the server trusts.
+inline Stage trusting(std::function<Vector(const Matrix&, const Vector& trusted, const Arguments&)> of) {
+  return [of](const Matrix& x, int, const Arguments& a) {
+    return Matrix{of(Matrix(x.begin(), x.end() - 1), x.back(), a)};
+  };
+}
+
 inline Vector norms(const Matrix& x) {
   Vector result;
   for (const auto& row : x) result.push_back(norm(row));
@@ -176,6 +206,10 @@ inline bool add_catalogue() {
   });
   all["clipped-clustering"] = rule([](const Matrix& x, int, int, const Arguments& a) {
     return clipped_clustering(x, norms(x), a.number("max_length"), a.is("linkage", "single"));
+  });
+  all["fltrust"] = trusting([](const Matrix& x, const Vector& own, const Arguments&) { return fl_trust(x, own); });
+  all["zeno"] = trusting([](const Matrix& x, const Vector& own, const Arguments& a) {
+    return zeno(x, own, a.count("b"), a.number("rho"));
   });
   return true;
 }

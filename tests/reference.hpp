@@ -317,7 +317,7 @@ inline Stage per_message(std::function<Vector(const Matrix&, int i, int n, int f
 }
 
 /// Every stage that has a definition, by name; catalogue_reference.hpp adds more. A meta-aggregator's last row is the
-/// anchor.
+/// anchor, and that of a rule with a trusted message is this message.
 inline std::map<std::string, Stage>& stages() {
   static std::map<std::string, Stage> all = {
       {"mean", rule([](const Matrix& x, int, int, const Arguments&) { return mean(x); })},
