@@ -59,14 +59,18 @@ inline double cosine(const Vector& a, const Vector& b) {
   return lengths > 0 ? dot(a, b) / lengths : 0;
 }
 
-/// `history`: the sum of all messages of each worker, x included.
+/// `history`: the sum of all messages of each worker, x included. Those that only rounding parts are equal.
 inline Vector fools_gold(const Matrix& history, const Matrix& x, double confidence, const std::string& divide) {
   const std::size_t n = x.size();
   Matrix alike(n, Vector(n, 0.0));
   Vector most(n, 0.0), weight;
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j)
-      if (i != j) alike[i][j] = std::max(0.0, cosine(history[i], history[j])), most[i] = std::max(most[i], alike[i][j]);
+      if (i != j) {
+        const double c = cosine(history[i], history[j]);
+        alike[i][j] = c > 1 - 1e-12 ? 1 : std::max(0.0, c);
+        most[i] = std::max(most[i], alike[i][j]);
+      }
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j)
       if (most[j] > most[i]) alike[i][j] *= most[i] / most[j];

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/defense.cuh"
-#include "kernels/defenses/pipeline_kernels.cuh"
-#include "kernels/exec/array.cuh"
-#include "kernels/passes/passes.cuh"
+#include "kernels/defenses/history.cuh"
 
 namespace gauntlet {
 namespace {
@@ -17,11 +14,12 @@ struct FoolsGoldWeights : GramFunctor {
 
   std::size_t scratch(int n) const { return static_cast<std::size_t>(n); }
 
-  /// The cosine of two histories, not below zero.
+  /// The cosine of two histories, not below zero. What rounding alone parts is equal, or rounding would set the
+  /// weights.
   GAUNTLET_HD static double similarity(const Gram& gram, int i, int j) {
     const double lengths = gram.norm(i) * gram.norm(j);
     const double cosine = lengths > 0 && lengths < INFINITY ? gram(i, j) / lengths : 0;
-    return cosine > 0 ? cosine : 0;
+    return cosine > 0 ? (cosine < 1 - 1e-12 ? cosine : 1) : 0;
   }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* most_alike) const {
@@ -49,30 +47,6 @@ struct FoolsGoldWeights : GramFunctor {
   }
 };
 
-/// A message that is not finite gets no weight and does not enter its worker's history. Its row of `entering` is that
-/// of the history alone; others add their message.
-struct AdmitMessages {
-  const double* products;  ///< [count][m + n][m + n] of base rows and histories
-  const double* mixing;    ///< [count][n][m]
-  int n, m;
-  double* entering;  ///< [count][n][m + n]
-  double* admitted;  ///< [count][n], 1 or 0
-
-  GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t c = index / n, i = index % n;
-    const double* g = products + c * (m + n) * (m + n);
-    const double* mix = mixing + index * m;
-    double square = 0;
-    for (int p = 0; p < m; ++p)
-      for (int q = 0; q < m && mix[p] != 0; ++q)
-        add_weighted(square, mix[p] * mix[q], g[std::int64_t{p} * (m + n) + q]);
-    admitted[index] = square < INFINITY;
-    double* row = entering + index * (m + n);
-    for (int p = 0; p < m; ++p) row[p] = square < INFINITY ? mix[p] : 0;
-    for (int j = 0; j < n; ++j) row[m + j] = j == i;
-  }
-};
-
 /// Weights over the base rows, of the messages that were admitted.
 struct ToBaseWeights {
   const double* weights;   ///< [count][n]
@@ -95,41 +69,6 @@ struct ToBaseWeights {
   }
 };
 
-/// Adds the admitted messages to the histories.
-struct AddToHistory {
-  Rows rows;
-  const double* entering;
-  int n;
-  float* history;  ///< [count][n] padded rows
-
-  GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    const float* const* table = rows.of(c);
-    for (int i = 0; i < n; ++i) {
-      const double* row = entering + (std::int64_t{c} * n + i) * (rows.m + n);
-      float* own = history + (std::int64_t{c} * n + i) * padded(rows.d) + k;
-      double sum[span_width];
-      for (int l = 0; l < span_width; ++l) sum[l] = own[l];
-      for (int p = 0; p < rows.m; ++p)
-        for (int l = 0; l < span_width && row[p] != 0; ++l) sum[l] += row[p] * table[p][k + l];
-      for (int l = 0; l < span_width; ++l) own[l] = static_cast<float>(sum[l]);
-    }
-  }
-};
-
-/// Base rows and then the histories, as one table.
-struct WriteTable {
-  const float* const* base;
-  const float* history;
-  std::int64_t stride;
-  int m, n;
-  const float** out;
-
-  GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t c = index / (m + n), p = index % (m + n);
-    out[index] = p < m ? base[c * m + p] : history + (c * n + p - m) * stride;
-  }
-};
-
 class FoolsGold final : public CustomStage {
  public:
   explicit FoolsGold(FoolsGoldWeights weigh) : weigh_(weigh) {}
@@ -147,47 +86,28 @@ class FoolsGold final : public CustomStage {
           n(job.inboxes.n),
           m(job.inboxes.base.m),
           count(job.inboxes.base.count),
-          history(exec, std::int64_t{count} * n, job.inboxes.base.d),
-          table(exec, static_cast<std::size_t>(count) * (m + n)) {
-      const auto cells = static_cast<std::size_t>(count), rows = static_cast<std::size_t>(m + n);
-      parallel_for(exec, "history table", static_cast<std::int64_t>(table.size()),
-                   WriteTable{job.inboxes.base.row, history.row(0), padded(job.inboxes.base.d), m, n, table.data()});
-      parts = Array<double>(exec, gram_scratch(exec, all()));
-      products = Array<double>(exec, cells * rows * rows);
-      entering = Array<double>(exec, cells * n * rows);
-      admitted = Array<double>(exec, cells * n);
-      seen = Array<double>(exec, cells * n * n);
-      scratch = Array<double>(exec, cells * weigh.scratch(n));
-      weights = Array<double>(exec, cells * n);
-      base_weights = Array<double>(exec, cells * m);
-    }
-
-    Rows all() const { return {count, m + n, job.inboxes.base.d, table.data()}; }
+          sums(exec, job),
+          scratch(exec, static_cast<std::size_t>(count) * weigh.scratch(n)),
+          weights(exec, static_cast<std::size_t>(count) * n),
+          base_weights(exec, static_cast<std::size_t>(count) * m) {}
 
     void run(bool rehearsal) override {
-      const Rows& base = job.inboxes.base;
-      gram(exec, all(), GramPart::full, parts.data(), products.data());
-      parallel_for(exec, "admit", std::int64_t{count} * n,
-                   AdmitMessages{products.data(), job.inboxes.mixing, n, m, entering.data(), admitted.data()});
-      parallel_for(exec, "mix gram", std::int64_t{count} * n * n,
-                   detail::MixGram{products.data(), m + n, 1, entering.data(), n, m + n, 0, 0, true, seen.data()});
-      detail::solve(exec, GramBatch{count, n, job.f, n, 1, seen.data(), job.seeds, job.round, scratch.data()}, weigh,
+      const double* histories = sums.compute(exec, job);
+      detail::solve(exec, GramBatch{count, n, job.f, n, 1, histories, job.seeds, job.round, scratch.data()}, weigh,
                     weights.data(), n);
       parallel_for(
           exec, "to base", std::int64_t{count} * m,
-          ToBaseWeights{weights.data(), admitted.data(), entering.data(), n, m, weigh.divide, base_weights.data()});
-      combine(exec, base, base_weights.data(), m, job.out);
-      if (!rehearsal)
-        parallel_spans(exec, "history", count, base.d, AddToHistory{base, entering.data(), n, history.row(0)});
+          ToBaseWeights{weights.data(), sums.admitted(), sums.entering(), n, m, weigh.divide, base_weights.data()});
+      combine(exec, job.inboxes.base, base_weights.data(), m, job.out);
+      if (!rehearsal) sums.add(exec, job);
     }
 
     Exec& exec;
     Job job;
     FoolsGoldWeights weigh;
     int n, m, count;
-    RowStore history;
-    Array<const float*> table;
-    Array<double> parts, products, entering, admitted, seen, scratch, weights, base_weights;
+    MessageSums sums;
+    Array<double> scratch, weights, base_weights;
   };
 
   FoolsGoldWeights weigh_;
