@@ -25,6 +25,8 @@ const char* kind_name(ParameterKind kind) {
       return "word";
     case ParameterKind::list:
       return "list";
+    case ParameterKind::pipelines:
+      return "pipelines";
     case ParameterKind::text:
       return "text";
   }

@@ -18,6 +18,7 @@ const std::vector<ParameterSpec>& specs() {
       flag("stateless", false, "forget"),
       word("even", "mid", "of two middle values", {"mid", "lower", "upper"}),
       list("hidden", "[100]", "layers", 1, 5000),
+      pipelines("rules", "[krum]", "inner defenses"),
   };
   return all;
 }
@@ -40,6 +41,7 @@ TEST_CASE("a component is spelt in one canonical way") {
   CHECK(round_trip("krum(neighbors=(n - f) / 2)") == "krum(neighbors=(n-f)/2)");
   CHECK(round_trip("arc|nnm |\ttrimmed-mean(trim=2)") == "arc | nnm | trimmed-mean(trim=2)");
   CHECK(round_trip("a(b=1 0)") == "a(b=1 0)");
+  CHECK(round_trip("a(b=[ c ,d( e = [1,2] )|f ], g=1) | h") == "a(b=[c, d(e=[1, 2]) | f], g=1) | h");
 }
 
 TEST_CASE("bad component text is reported with its position") {
@@ -58,6 +60,8 @@ TEST_CASE("bad component text is reported with its position") {
       {"nnm || krum", "expected a name, found '|' at position 6"},
       {"krum median", "expected '|' or the end, found 'm' at position 6"},
       {"a(b=c=d)", "unexpected '=' in a value at position 6"},
+      {"a(b=c|d)", "unexpected '|' in a value at position 6"},
+      {"a(b=[c|d], e=f|g)", "unexpected '|' in a value at position 15"},
   };
   for (const auto& [text, message] : cases) {
     INFO(text);
@@ -67,6 +71,22 @@ TEST_CASE("bad component text is reported with its position") {
   }
   CHECK(contains(user_error([] { parse_component("nnm | krum"); }), "expected the end, found '|' at position 5"));
   CHECK(user_error([] { parse_component("a(b=\n\n\x01)"); }).find('\n') == std::string::npos);
+}
+
+TEST_CASE("pipelines in brackets are read one by one") {
+  const auto read = parse_pipelines("[ krum(neighbors=3, power=1), nnm | median|ctma ]");
+  REQUIRE(read.size() == 2);
+  CHECK(to_string(read[0]) == "krum(neighbors=3, power=1)");
+  CHECK(to_string(read[1]) == "nnm | median | ctma");
+  for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
+           {"krum", "expected '[', found 'k' at position 1"},
+           {"[]", "expected a name, found ']' at position 2"},
+           {"[krum,]", "expected a name, found ']' at position 7"},
+           {"[krum", "expected '|', ',' or ']', found the end at position 6"},
+           {"[krum] | nnm", "expected the end, found '|' at position 8"}}) {
+    INFO(text);
+    CHECK(contains(user_error([&text = text] { parse_pipelines(text); }), message));
+  }
 }
 
 TEST_CASE("deep nesting is an error or a value, never a crash") {
@@ -107,6 +127,7 @@ TEST_CASE("arguments hold the given values and the defaults") {
   CHECK(given.flag("stateless"));
   CHECK(given.word("even") == "upper");
   CHECK(given.list("hidden") == std::vector<int>{3, 4});
+  CHECK(to_string(arguments("rule(rules=[median, arc | mean])").pipelines("rules").at(1)) == "arc | mean");
   CHECK(given.number("power") == 1);
   CHECK(arguments("rule(hidden=[])").list("hidden").empty());
   CHECK(arguments("rule(hidden=7)").list("hidden") == std::vector<int>{7});
@@ -132,6 +153,10 @@ TEST_CASE("bad arguments are named with what was meant") {
   CHECK(complaint("rule(hidden=[1, x])") == "rule: hidden = [1, x] is not a list of whole numbers such as [100, 50]");
   CHECK(complaint("rule(hidden=[1, 9000])") == "rule: hidden = [1, 9000] is out of range 1..5000");
   CHECK(complaint("rule(hidden=[99999999999])") != "");
+  CHECK(
+      complaint("rule(rules=krum)") ==
+      "rule: rules = krum is not a list of pipelines such as [krum, nnm | median]: 'krum': expected '[', found 'k' at "
+      "position 1");
   CHECK(complaint("rule(power=nan)") == "rule: power = nan is not a number");
   CHECK(complaint("rule(neighbors=1e300)") == "rule: neighbors = 1e300 is too large for a count");
   CHECK(user_error([] { Arguments("mean", {}, parse_component("mean(a=1)"), 5, 1); }) ==

@@ -17,14 +17,18 @@ bool is_name_character(char c) {
 
 bool is_word_character(char c) { return c == '.' || (c != '-' && is_name_character(c)); }
 
-/// Two spellings that mean the same get the same text: `[ 100,50 ]` becomes `[100, 50]`. A space between two words
-/// stays, or `1 0` would become a ten.
+/// Two spellings that mean the same get the same text: `[ 100,50 ]` becomes `[100, 50]` and `[a|b]` `[a | b]`. A space
+/// between two words stays, or `1 0` would become a ten.
 std::string without_needless_spaces(std::string_view text) {
   std::string result;
   bool space = false;
   for (const char c : text) {
     if (is_space(c)) {
       space = true;
+      continue;
+    }
+    if (c == '|') {
+      result += " | ";
       continue;
     }
     const bool inside_words = space && !result.empty() && is_word_character(c) && is_word_character(result.back());
@@ -41,11 +45,19 @@ class Reader {
   explicit Reader(std::string_view text) : text_(text) {}
 
   std::vector<ComponentText> pipeline() {
-    std::vector<ComponentText> stages;
-    do stages.push_back(component());
-    while (take('|'));
+    std::vector<ComponentText> result = stages();
     if (!at_end()) fail("expected '|' or the end, found " + found());
-    return stages;
+    return result;
+  }
+
+  std::vector<std::vector<ComponentText>> pipelines() {
+    if (!take('[')) fail("expected '[', found " + found());
+    std::vector<std::vector<ComponentText>> result;
+    do result.push_back(stages());
+    while (take(','));
+    if (!take(']')) fail("expected '|', ',' or ']', found " + found());
+    if (!at_end()) fail("expected the end, found " + found());
+    return result;
   }
 
   ComponentText single() {
@@ -55,6 +67,13 @@ class Reader {
   }
 
  private:
+  std::vector<ComponentText> stages() {
+    std::vector<ComponentText> result;
+    do result.push_back(component());
+    while (take('|'));
+    return result;
+  }
+
   ComponentText component() {
     ComponentText result;
     result.name = name("a name");
@@ -78,7 +97,7 @@ class Reader {
     return std::string(text_.substr(begin, position_ - begin));
   }
 
-  /// Everything up to a comma or a closing parenthesis that is not inside brackets.
+  /// Everything up to a comma or a closing parenthesis that is not inside brackets, which may hold pipelines.
   std::string value() {
     skip_space();
     const std::size_t begin = position_;
@@ -92,7 +111,8 @@ class Reader {
         if (closers.empty() || closers.back() != c) fail("unmatched " + found());
         closers.pop_back();
       }
-      if (c == '|' || c == '=' || (!is_space(c) && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)))
+      if ((closers.empty() && (c == '|' || c == '=')) ||
+          (!is_space(c) && (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)))
         fail("unexpected " + found() + " in a value");
     }
     if (!closers.empty()) fail(std::string("expected '") + closers.back() + "', found " + found());
@@ -133,6 +153,8 @@ class Reader {
 ComponentText parse_component(std::string_view text) { return Reader(text).single(); }
 
 std::vector<ComponentText> parse_pipeline(std::string_view text) { return Reader(text).pipeline(); }
+
+std::vector<std::vector<ComponentText>> parse_pipelines(std::string_view text) { return Reader(text).pipelines(); }
 
 std::string to_string(const ComponentText& component) {
   if (component.arguments.empty()) return component.name;

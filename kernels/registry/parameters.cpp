@@ -71,6 +71,8 @@ class Check {
         return fail(" is not " + one_of(spec_.words) + suggestion(text_, spec_.words));
       case ParameterKind::list:
         return list();
+      case ParameterKind::pipelines:
+        return pipelines();
       case ParameterKind::text:
         return;
     }
@@ -97,6 +99,14 @@ class Check {
     const auto items = integers(text_);
     if (!items) fail(" is not a list of whole numbers such as [100, 50]");
     for (const int item : *items) range(item);
+  }
+
+  void pipelines() const {
+    try {
+      parse_pipelines(text_);
+    } catch (const UserError& error) {
+      fail(std::string(" is not a list of pipelines such as [krum, nnm | median]: ") + error.what());
+    }
   }
 
   void range(double value) const {
@@ -170,6 +180,10 @@ ParameterSpec list(std::string name, std::string fallback, std::string help, dou
   return {std::move(name), ParameterKind::list, std::move(fallback), std::move(help), minimum, maximum};
 }
 
+ParameterSpec pipelines(std::string name, std::string fallback, std::string help) {
+  return {std::move(name), ParameterKind::pipelines, std::move(fallback), std::move(help)};
+}
+
 Arguments::Arguments(const std::string& owner, const std::vector<ParameterSpec>& specs, const ComponentText& text,
                      int n, int f)
     : n_(n), f_(f) {
@@ -219,6 +233,10 @@ std::vector<int> Arguments::list(std::string_view name) const {
   const auto items = integers(value(name).text);
   if (!items) throw std::logic_error("parameter '" + std::string(name) + "' is not a list");
   return *items;
+}
+
+std::vector<std::vector<ComponentText>> Arguments::pipelines(std::string_view name) const {
+  return parse_pipelines(value(name).text);
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& names) {

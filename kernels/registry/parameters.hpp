@@ -11,12 +11,13 @@ namespace gauntlet {
 
 /// What kind of text a parameter takes.
 enum class ParameterKind {
-  count,   ///< an integer, or an expression of n and f such as `n-f-1`
-  number,  ///< a real number, or an expression of n and f
-  flag,    ///< true or false
-  word,    ///< one of `words`
-  list,    ///< integers in brackets: `[100, 50]`
-  text,    ///< anything
+  count,      ///< an integer, or an expression of n and f such as `n-f-1`
+  number,     ///< a real number, or an expression of n and f
+  flag,       ///< true or false
+  word,       ///< one of `words`
+  list,       ///< integers in brackets: `[100, 50]`
+  pipelines,  ///< pipelines in brackets: `[krum, nnm | median]`
+  text,       ///< anything
 };
 
 /// One parameter as its component declares it. A count or number may also take one of `words` (`z=auto`).
@@ -42,6 +43,7 @@ ParameterSpec flag(std::string name, bool fallback, std::string help);
 ParameterSpec word(std::string name, std::string fallback, std::string help, std::vector<std::string> words);
 ParameterSpec list(std::string name, std::string fallback, std::string help, double minimum = 1,
                    double maximum = no_limit);
+ParameterSpec pipelines(std::string name, std::string fallback, std::string help);
 
 /// A component as the user wrote it: `name(key=value, …)`. Values are kept as text.
 struct ComponentText {
@@ -49,11 +51,15 @@ struct ComponentText {
   std::vector<std::pair<std::string, std::string>> arguments;
 };
 
-/// Reads `name` or `name(key=value, …)`; values may be bracketed lists. \throws UserError on bad syntax.
+/// Reads `name` or `name(key=value, …)`; values may be bracketed lists, of pipelines also. \throws UserError on bad
+/// syntax.
 ComponentText parse_component(std::string_view text);
 
 /// Reads `a | b(x=1) | c`, left to right. \throws UserError on bad syntax or an empty stage.
 std::vector<ComponentText> parse_pipeline(std::string_view text);
+
+/// Reads pipelines in brackets, separated by commas: `[a, b(x=1) | c]`. \throws UserError on bad syntax.
+std::vector<std::vector<ComponentText>> parse_pipelines(std::string_view text);
 
 /// The canonical spelling, with the arguments in the order given: `arc | nnm | trimmed-mean(trim=2)`.
 std::string to_string(const ComponentText& component);
@@ -78,6 +84,7 @@ class Arguments {
   bool flag(std::string_view name) const;
   const std::string& word(std::string_view name) const;
   std::vector<int> list(std::string_view name) const;
+  std::vector<std::vector<ComponentText>> pipelines(std::string_view name) const;
 
  private:
   struct Value {
