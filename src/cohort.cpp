@@ -14,6 +14,7 @@ struct Matrix::DefenseGroup {
   Array<double> mixing;      ///< [cells][n][m]
   Array<std::uint64_t> seeds;
   Array<float*> out, trusted;
+  Array<const float*> models;
   std::unique_ptr<Defense> defense;
 };
 
@@ -129,6 +130,9 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
       group->trusted = Array<float*>(exec, gather<float*>(members, [&](int c, auto& all) {
                                        all.push_back(messages.trusted[static_cast<std::size_t>(c)]);
                                      }));
+    group->models = Array<const float*>(exec, gather<const float*>(members, [&](int c, auto& all) {
+                                          all.push_back(messages.models[static_cast<std::size_t>(c)]);
+                                        }));
     const double* mixing = nullptr;
     if (f > 0) {
       const std::vector<double> identity = honest_identity(n, honest_, m);
@@ -145,6 +149,7 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
     job.seeds = group->seeds.data();
     job.round = messages.round;
     job.out = group->out.data();
+    job.models = group->models.data();
     job.label = cell.defense;
     job.trusted = group->trusted.data();
     group->defense = std::make_unique<Defense>(

@@ -20,6 +20,7 @@ struct Messages {
   std::vector<std::vector<float*>> computed;  ///< per cell: the rows of the workers that compute, honest ones first
   std::vector<float*> trusted;                ///< per cell: the server's own message; empty where it computes none
   std::vector<float*> aggregates;             ///< per cell
+  std::vector<float*> models;                 ///< per cell: the parameters that the optimizer moves
   const int* round = nullptr;
 };
 

@@ -272,6 +272,7 @@ struct Simulation::State {
       if (trusted > 0) m.trusted.push_back(first[senders]);
     }
     m.aggregates = aggregates.pointers();
+    m.models = moved().pointers();
     m.round = round.data();
     matrix = std::make_unique<Matrix>(exec, cells, m);
   }

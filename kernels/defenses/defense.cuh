@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "kernels/exec/launch.cuh"
 #include "kernels/exec/philox.cuh"
@@ -81,6 +82,8 @@ class Stage {
   virtual Need need() const { return Need::nothing; }
   /// Doubles of scratch per inbox of n messages.
   virtual std::size_t scratch(int n) const { return (void)n, 0; }
+  /// What the stages within this one do not find met, as unmet_need() of pipeline.cuh says it, or empty.
+  virtual std::string unmet_within() const { return {}; }
 
   virtual const GramRule* as_gram_rule() const { return nullptr; }
   virtual const ColumnRule* as_column_rule() const { return nullptr; }
@@ -140,7 +143,8 @@ class CustomStage : public Stage {
     int f = 0;
     const std::uint64_t* seeds = nullptr;  ///< [count]
     const int* round = nullptr;
-    float* const* out = nullptr;  ///< [count] padded rows
+    float* const* out = nullptr;           ///< [count] padded rows
+    const float* const* models = nullptr;  ///< as Defense::Job::models
   };
   class Bound {
    public:

@@ -14,7 +14,9 @@ std::string unmet(const Entry<Stage>& entry, const Stage& stage, int n, int f) {
   if (stage.as_column_rule() != nullptr && n > column_limit)
     return needs_text(entry.name, "n <= " + std::to_string(column_limit), n, f);
   const std::string condition = entry.needs ? entry.needs(n, f) : "";
-  return condition.empty() ? "" : needs_text(entry.name, condition, n, f);
+  if (!condition.empty()) return needs_text(entry.name, condition, n, f);
+  const std::string within = stage.unmet_within();
+  return within.empty() ? "" : entry.name + ": " + within;
 }
 
 /// Calls visit(entry, stage, n at that stage) for each stage made. Stops when visit returns false.

@@ -52,13 +52,17 @@ class Defense {
     /// [count] padded rows: the messages that the server trusts, for a rule that takes one. The binding copies the
     /// pointers; what the rows hold may change.
     const float* const* trusted = nullptr;
+    /// [count] padded rows of the parameters that the outputs will move, for rules that look where they lead. Null
+    /// where there are none: to such a rule the model seems to stand still.
+    const float* const* models = nullptr;
   };
   /// \throws UserError when the rule takes a trusted message and there is none.
   Defense(Exec& exec, std::shared_ptr<const Pipeline> pipeline, const Job& job);
   ~Defense();
 
-  /// Steps 5 of a round: writes the outputs.
-  void run();
+  /// Steps 5 of a round: writes the outputs. With `rehearsal` it leaves all state as it was, and keeps the Gram matrix
+  /// for the run() of the same round.
+  void run(bool rehearsal = false);
 
   /// For an attacker who knows the defense: tries `variants` mixings of each inbox, [count][variants][n][m], on the
   /// same base rows and reports for each the squared distance of the defense's output from Σ reference[c][p] x_p, and

@@ -64,7 +64,8 @@ struct Defense::State {
     if (remembers) rule_base = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept + 1));
     if (rule != nullptr && rule->as_custom() != nullptr) {
       const Inboxes seen{job.inboxes.base, pipeline->rows_out(), rule_mixing.data()};
-      custom = rule->as_custom()->bind(exec, {seen, pipeline->f(), job.seeds, job.round, anchor_rows.data()});
+      custom =
+          rule->as_custom()->bind(exec, {seen, pipeline->f(), job.seeds, job.round, anchor_rows.data(), job.models});
     }
   }
 
@@ -317,10 +318,10 @@ Defense::Defense(Exec& exec, std::shared_ptr<const Pipeline> pipeline, const Job
 
 Defense::~Defense() = default;
 
-void Defense::run() {
+void Defense::run(bool rehearsal) {
   state_->compute_gram();
-  state_->run_into(state_->job.inboxes.mixing, state_->job.out, false);
-  state_->gram_ready = false;
+  state_->run_into(state_->job.inboxes.mixing, state_->job.out, rehearsal);
+  state_->gram_ready = rehearsal && state_->gram_ready;
 }
 
 void Defense::rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome) {
