@@ -36,6 +36,11 @@ const char* kind_name(ParameterKind kind) {
 /// The condition on n and f as the component words it. No component works for one worker that is Byzantine.
 std::string condition(const Component& component) { return component.needs ? component.needs(1, 1) : ""; }
 
+/// The bound on the robustness coefficient, `-` for a defense without one; other components have none to show.
+std::string kappa(const Component& component) {
+  return component.role.empty() || !component.kappa.formula.empty() ? component.kappa.formula : "-";
+}
+
 /// What a parameter accepts: `0..1`, `>= 0 or auto`, `mid, lower or upper`.
 std::string accepted(const ParameterSpec& parameter) {
   std::string result;
@@ -50,6 +55,10 @@ std::string accepted(const ParameterSpec& parameter) {
   for (std::size_t i = 0; i < parameter.words.size(); ++i)
     result += (result.empty() ? "" : i + 1 == parameter.words.size() ? " or " : ", ") + parameter.words[i];
   return result;
+}
+
+Json formula_or_null(const RobustnessBound& bound) {
+  return bound.formula.empty() ? Json(nullptr) : Json(bound.formula);
 }
 
 Json bound(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -70,8 +79,8 @@ Json json_of(const Component& component) {
   for (const ParameterSpec& parameter : component.parameters) parameters.push_back(json_of(parameter));
   return {{"name", component.name},       {"aliases", component.aliases},  {"role", component.role},
           {"space", component.space},     {"robust", component.robust},    {"summary", component.summary},
-          {"formula", component.formula}, {"needs", condition(component)}, {"source", component.source},
-          {"parameters", parameters}};
+          {"formula", component.formula}, {"needs", condition(component)}, {"kappa", formula_or_null(component.kappa)},
+          {"source", component.source},   {"parameters", parameters}};
 }
 
 std::string parameter_text(const ParameterSpec& parameter) {
@@ -97,17 +106,18 @@ std::string markdown_row(const Component& component, bool has_roles) {
     parameters += (parameters.empty() ? "`" : ", `") + parameter.name + "=" + parameter.default_value + "`";
   std::string row = "| " + name + " | ";
   if (has_roles) row += markdown_cell(component.role) + " | ";
-  for (const std::string& text :
-       {component.summary, component.formula, condition(component), parameters, component.source})
-    row += markdown_cell(text) + " | ";
+  std::vector<std::string> cells = {component.summary, component.formula, condition(component)};
+  if (has_roles) cells.push_back(kappa(component));
+  cells.insert(cells.end(), {parameters, component.source});
+  for (const std::string& text : cells) row += markdown_cell(text) + " | ";
   return row.substr(0, row.size() - 1) + "\n";
 }
 
 std::string markdown_table(const Catalogue& catalogue) {
   const bool has_roles = std::any_of(catalogue.components.begin(), catalogue.components.end(),
                                      [](const Component* component) { return !component->role.empty(); });
-  std::string table = has_roles ? "| name | role | summary | formula | needs | parameters | source |\n"
-                                  "|---|---|---|---|---|---|---|\n"
+  std::string table = has_roles ? "| name | role | summary | formula | needs | kappa | parameters | source |\n"
+                                  "|---|---|---|---|---|---|---|---|\n"
                                 : "| name | summary | formula | needs | parameters | source |\n"
                                   "|---|---|---|---|---|---|\n";
   for (const Component* component : catalogue.components) table += markdown_row(*component, has_roles);
@@ -131,6 +141,7 @@ std::string listing_text(const std::vector<Catalogue>& catalogues, bool details)
       line("role", component->role);
       line("formula", component->formula);
       line("needs", condition(*component));
+      line("kappa", kappa(*component));
       for (const ParameterSpec& parameter : component->parameters) line("parameter", parameter_text(parameter));
       line("source", component->source);
     }

@@ -203,8 +203,8 @@ struct Simulation::State {
                shard_table.data(),
                shard_sizes.data(),
                round.data(),
-               whole,
-               trusted > 0};
+               whole};
+    streams.server = trusted > 0;
   }
 
   template <class T>
@@ -451,5 +451,14 @@ void Simulation::advance(int rounds) {
 }
 
 std::int64_t Simulation::parameters() const { return state_->model->parameters(); }
+
+std::vector<float> Simulation::messages() const {
+  const auto d = static_cast<std::size_t>(parameters());
+  const RowStore& rows = state_->messages;
+  std::vector<float> values(static_cast<std::size_t>(rows.rows()) * d);
+  for (std::int64_t i = 0; i < rows.rows(); ++i)
+    copy_from(state_->exec, values.data() + static_cast<std::size_t>(i) * d, rows.row(i), d * sizeof(float));
+  return values;
+}
 
 }  // namespace gauntlet

@@ -42,6 +42,9 @@ class Simulation {
 
   std::int64_t parameters() const;  ///< d
 
+  /// What the computing workers sent in the last round: [cells][workers][d].
+  std::vector<float> messages() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

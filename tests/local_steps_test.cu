@@ -188,7 +188,7 @@ TEST_CASE("Every estimator runs with every defense", "[estimators]") {
 rounds = 2
 evaluate_every = 2
 [task]
-dataset = "gaussian-mixture(train=60, test=20)"
+dataset = "gaussian-mixture(train=120, test=20)"
 model = "softmax"
 batch = 3
 [workers]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/anchored.cuh"
 #include "kernels/defenses/median.cuh"
+#include "kernels/defenses/robustness.hpp"
 #include "kernels/defenses/selection.cuh"
 
 namespace gauntlet {
@@ -32,6 +33,12 @@ const Registered<Stage> aksel([](Entry<Stage>& e) {
                   word("even", "lower", "median of an even count: the lower or upper of the middle two, or their mean",
                        {"lower", "mid", "upper"})};
   e.needs = needs_column_majority;
+  // The n/2 messages nearest to the median are, in squares, on average no farther from it than the n/2 nearest of S, so
+  // 2(n-f)/n (V + kV); twice the sum with kV, its own distance from mean_S, bounds the result.
+  e.kappa = {"4(n-f)/n (1 + k) + 2k, k = 4 (1 + f/(n-2f))^2, derived", [](int n, int f, double) {
+               const double k = median_kappa(n, f);
+               return 4.0 * (n - f) / n * (1 + k) + 2 * k;
+             }};
   e.known_answers = {{"", 1, {{0, 0}, {1, 0}, {4, 1}, {2, 9}}, {{0.5, 0}}},
                      {"keep=n-f", 1, {{0, 0}, {1, 0}, {4, 1}, {2, 9}}, {{5.0f / 3, 1.0f / 3}}}};
   e.make = [](const Arguments& a) {

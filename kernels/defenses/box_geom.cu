@@ -4,6 +4,7 @@
 #include "kernels/defenses/geometric_median.cuh"
 #include "kernels/defenses/median.cuh"
 #include "kernels/defenses/pipeline_kernels.cuh"
+#include "kernels/defenses/robustness.hpp"
 #include "kernels/defenses/subsets.cuh"
 #include "kernels/exec/array.cuh"
 #include "kernels/passes/passes.cuh"
@@ -190,6 +191,7 @@ const Registered<Stage> box_geom([](Entry<Stage>& e) {
     const std::string subsets = all_subsets_needs(n, f);
     return subsets.empty() && n > column_limit ? "n <= " + std::to_string(column_limit) : subsets;
   };
+  e.kappa = {"n-f, derived", trusted_box_kappa};
   e.known_answers = {{"", 0, {{0, 0}, {2, 0}, {2, 2}, {0, 2}}, {{1, 1}}}, {"", 1, {{1}, {1}, {1}, {9}}, {{1}}}};
   e.make = [](const Arguments&) { return std::make_unique<BoxGeom>(GeometricMedian{}); };
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/median.cuh"
+#include "kernels/defenses/robustness.hpp"
 
 namespace gauntlet {
 namespace {
@@ -30,6 +31,7 @@ const Registered<Stage> box_mean([](Entry<Stage>& e) {
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
   e.needs = needs_majority;
+  e.kappa = {"n-f, derived", trusted_box_kappa};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {9}}, {{1.5}}}, {"", 1, {{0}, {4}, {8}}, {{4}}}};
   e.make = [](const Arguments& a) { return column_rule(BoxMean{a.f()}); };
 });

@@ -105,6 +105,13 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
   e.needs = [](int n, int f) {
     return std::string(n >= 4 * f + 3 && n <= column_limit ? "" : "4f + 3 <= n <= " + std::to_string(column_limit));
   };
+  // Whichever n - 2f are picked, per coordinate at least (n-4f)/2 of S lie beyond their median m as seen from mean_S,
+  // so (m - mean_S)^2 <= rV. Of the picks n - 3f are of S, so the n - 4f nearest to m are on average, in squares, no
+  // farther from it than these: r/2 (V + rV). Twice the sum of both bounds the result.
+  e.kappa = {"r (3 + r), r = 2(n-f)/(n-4f), derived", [](int n, int f, double) {
+               const double r = 2.0 * (n - f) / (n - 4 * f);
+               return r * (3 + r);
+             }};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {3}, {4}, {5}, {90}}, {{2}}}, {"", 0, {{0}, {3}, {9}}, {{4}}}};
   e.make = [](const Arguments& a) {
     KrumSelection selection;

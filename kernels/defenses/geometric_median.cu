@@ -2,6 +2,7 @@
 #include "kernels/defenses/geometric_median.cuh"
 
 #include "kernels/defenses/median.cuh"
+#include "kernels/defenses/robustness.hpp"
 
 namespace gauntlet {
 namespace {
@@ -16,6 +17,7 @@ const Registered<Stage> geometric_median([](Entry<Stage>& e) {
   e.parameters = {number("tolerance", "1e-7", "length of the mean unit vector toward the messages at which to stop", 0),
                   count("iterations", "1000", "most Weiszfeld steps", 1, 1000000)};
   e.needs = needs_majority;
+  e.kappa = {"4 (1 + f/(n-2f))^2", median_kappa};
   // The Fermat point of a triangle with an angle over 120 degrees is that corner; of a square, its center.
   e.known_answers = {{"", 1, {{0, 0}, {9, 1}, {-9, 1}}, {{0, 0}}}, {"", 1, {{0, 0}, {2, 0}, {2, 2}, {0, 2}}, {{1, 1}}}};
   e.make = [](const Arguments& a) {

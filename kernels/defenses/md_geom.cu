@@ -36,6 +36,10 @@ const Registered<Stage> md_geom([](Entry<Stage>& e) {
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
   e.needs = subset_needs;
+  // S' shares n - 2f messages j with S. The result lies among those of S', none farther from j than the diameter of S,
+  // whose square is at most 2(n-f)V; and the j nearest to mean_S has a square of at most (n-f)V / (n-2f).
+  e.kappa = {"(n-f) (sqrt(2) + 1/sqrt(n-2f))^2, derived",
+             [](int n, int f, double) { return (n - f) * std::pow(std::sqrt(2) + 1 / std::sqrt(n - 2.0 * f), 2); }};
   e.known_answers = {{"", 1, {{0, 0}, {3, 1}, {-3, 1}, {0, 90}}, {{0, 0}}},
                      {"", 1, {{0, 0}, {2, 0}, {2, 2}, {0, 2}, {9, 9}}, {{1, 1}}}};
   e.make = [](const Arguments&) { return gram_rule(MinimumDiameterMedian{}); };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/mda.cuh"
+#include "kernels/defenses/robustness.hpp"
 
 namespace gauntlet {
 namespace {
@@ -13,6 +14,7 @@ const Registered<Stage> md_mean([](Entry<Stage>& e) {
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
   e.needs = subset_needs;
+  e.kappa = {"8f^2/(n-f), derived", least_diameter_kappa};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {9}}, {{1}}}};
   e.make = [](const Arguments&) { return gram_rule(MinimumDiameterAveraging{}); };
 });

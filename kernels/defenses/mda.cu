@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/mda.cuh"
+#include "kernels/defenses/robustness.hpp"
 
 namespace gauntlet {
 namespace {
@@ -13,6 +14,7 @@ const Registered<Stage> mda([](Entry<Stage>& e) {
   e.source =
       "El Mhamdi, Guerraoui, Guirguis, Hoang, Rouault, Genuinely Distributed Byzantine Machine Learning, PODC 2020";
   e.needs = subset_needs;
+  e.kappa = {"8f^2/(n-f), derived", least_diameter_kappa};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {9}}, {{1}}}, {"", 1, {{0}, {4}, {8}}, {{2}}}};
   e.make = [](const Arguments&) { return gram_rule(MinimumDiameterAveraging{}); };
 });

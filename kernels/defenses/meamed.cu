@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/median.cuh"
+#include "kernels/defenses/robustness.hpp"
 
 namespace gauntlet {
 namespace {
@@ -24,6 +25,8 @@ const Registered<Stage> meamed([](Entry<Stage>& e) {
   e.source = "Xie, Koyejo, Gupta, Generalized Byzantine-tolerant SGD, 2018";
   e.parameters = {even_parameter()};
   e.needs = needs_majority;
+  e.kappa = {"4f/(n-f) (1 + kappa of median), derived",
+             [](int n, int f, double) { return nearest_kappa(n, f, median_kappa(n, f)); }};
   // Of three equal messages one is kept where 9 is farther from the median 4, and none where 7 is nearer.
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {4}, {99}}, {{1.75}}},
                      {"", 3, {{0}, {0}, {0}, {4}, {5}, {6}, {9}}, {{3.75}}},

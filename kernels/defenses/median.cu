@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/median.cuh"
+#include "kernels/defenses/robustness.hpp"
 
 namespace gauntlet {
 namespace {
@@ -13,6 +14,7 @@ const Registered<Stage> median([](Entry<Stage>& e) {
   e.source = "Yin, Chen, Kannan, Bartlett, Byzantine-Robust Distributed Learning, ICML 2018";
   e.parameters = {even_parameter()};
   e.needs = needs_majority;
+  e.kappa = {"4 (1 + f/(n-2f))^2", median_kappa};
   e.known_answers = {{"", 1, {{1, 9}, {2, -9}, {5, 0}}, {{2, 0}}},
                      {"", 1, {{1}, {2}, {5}, {9}}, {{3.5}}},
                      {"even=upper", 1, {{1}, {2}, {5}, {9}}, {{5}}}};

@@ -97,6 +97,8 @@ std::shared_ptr<const Pipeline> inner_pipeline(const std::vector<ComponentText>&
   auto pipeline = std::make_shared<const Pipeline>(stages, n, f);
   if (!pipeline->has_rule())
     throw UserError("'" + to_string(stages) + "' ends without a rule; add one, as in 'nnm | trimmed-mean'");
+  if (pipeline->trusted_batch() > 0)
+    throw UserError("a mixture may not hold '" + to_string(stages) + "', whose rule takes a trusted message");
   return pipeline;
 }
 

@@ -28,6 +28,12 @@ const Registered<Stage> multi_krum([](Entry<Stage>& e) {
   e.parameters = krum_parameters();
   e.parameters.push_back(count("m", "n-f", "messages averaged; at most n-f if the result is to be robust", 1));
   e.needs = krum_needs;
+  // With h = n - f, V the variance of S and r_i = |x_i - mean_S|^2: the t <= f chosen messages b outside S have scores
+  // no greater than any of the t messages of S left out, whose scores are at most h (r_i + V), so h (hV/t + V). Of S,
+  // c = n - 2f - 1 are among the nearest of b: r_b <= 2/c (score_b + hV). The result is off by 1/h times a sum of 2t
+  // vectors, whose square is at most 2t times the sum of their r: 2t/h^2 (2h/c (h + 2t) V + hV).
+  e.kappa = {"2f/(n-f) (1 + 2(n+f)/(n-2f-1)), derived",
+             [](int n, int f, double) { return 2.0 * f / (n - f) * (1 + 2.0 * (n + f) / (n - 2 * f - 1)); }};
   e.known_answers = {{"", 1, {{0, 0}, {1, 0}, {0, 1}, {1, 1}, {9, 9}}, {{0.5, 0.5}}},
                      {"m=2", 1, {{0, 0}, {1, 0}, {0, 1}, {1, 1}, {9, 9}}, {{0.5, 0}}}};
   e.make = [](const Arguments& a) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/defenses/robustness.hpp"
 #include "kernels/defenses/trimmed_mean.cuh"
 
 namespace gauntlet {
@@ -24,6 +25,8 @@ const Registered<Stage> phocas([](Entry<Stage>& e) {
   e.source = "Xie, Koyejo, Gupta, Phocas: Dimensional Byzantine-resilient Stochastic Gradient Descent, 2018";
   e.parameters = {trim_parameter()};
   e.needs = needs_majority;
+  e.kappa = {"4f/(n-f) (1 + kappa of trimmed-mean), derived",
+             [](int n, int f, double) { return nearest_kappa(n, f, trimmed_mean_kappa(n, f)); }};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {3}, {99}}, {{1.5}}}};
   e.make = [](const Arguments& a) { return column_rule(Phocas{trimmed_mean_of(a, "phocas"), a.n() - a.f()}); };
 });

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/pipeline.cuh"
 
+#include <algorithm>
+#include <cmath>
+
 namespace gauntlet {
 
 namespace {
@@ -33,6 +36,15 @@ void make_stages(const std::vector<ComponentText>& texts, int n, int f, Visit vi
     if (!visit(entry, std::move(stage), problem)) return;
     n = rows;
   }
+}
+
+/// Whether every parameter has the value that it has when not written.
+bool is_default(const Entry<Stage>& entry, const ComponentText& text) {
+  return std::all_of(text.arguments.begin(), text.arguments.end(), [&](const auto& argument) {
+    return std::any_of(entry.parameters.begin(), entry.parameters.end(), [&](const ParameterSpec& parameter) {
+      return parameter.name == argument.first && parameter.default_value == argument.second;
+    });
+  });
 }
 
 }  // namespace
@@ -76,6 +88,32 @@ std::string unmet_need(const std::vector<ComponentText>& texts, int n, int f) {
     return problem.empty();
   });
   return found;
+}
+
+std::optional<double> kappa_of(const std::vector<ComponentText>& texts, int n, int f) {
+  struct Factor {
+    const RobustnessBound* bound;
+    int n;
+  };
+  std::vector<Factor> before, after;  // what is applied to the rest of the pipeline, the last first; the refinements
+  bool known = true;
+  int rows = n;
+  std::size_t next = 0;
+  make_stages(texts, n, f, [&](const Entry<Stage>& entry, std::unique_ptr<Stage> stage, const std::string& problem) {
+    known = known && problem.empty() && entry.kappa.value && is_default(entry, texts[next++]);
+    if (!known) return false;
+    if (stage->role() == StageRole::meta_aggregator)
+      after.push_back({&entry.kappa, n});
+    else
+      before.insert(before.begin(), {&entry.kappa, rows});
+    if (stage->as_pre_aggregator() != nullptr) rows = stage->as_pre_aggregator()->rows_out(rows);
+    return true;
+  });
+  if (!known || before.empty()) return std::nullopt;
+  double kappa = NAN;  // nothing is inside the rule
+  for (const auto& factors : {before, after})
+    for (const Factor& factor : factors) kappa = factor.bound->value(factor.n, f, kappa);
+  return std::isfinite(kappa) ? std::optional<double>(kappa) : std::nullopt;
 }
 
 }  // namespace gauntlet

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ class Pipeline {
 
 /// The condition on (n, f) that some stage of the pipeline does not find met (`krum needs n > 2f + 2`), or empty.
 std::string unmet_need(const std::vector<ComponentText>& stages, int n, int f);
+
+/// The robustness coefficient of the pipeline, composed of what its stages declare. Empty where a stage declares none,
+/// has parameters other than its defaults, or cannot take (n, f). \throws UserError for unknown names and parameters.
+std::optional<double> kappa_of(const std::vector<ComponentText>& stages, int n, int f);
 
 /// A pipeline bound to `count` inboxes, with its scratch and its state. Costs per run: at most one Gram pass, one
 /// combine or column pass and, for a meta-aggregator after a column rule, one dot pass and one combine.

@@ -41,6 +41,11 @@ const Registered<Stage> smea([](Entry<Stage>& e) {
       "mean over S = argmin over subsets of n-f messages of lambda_max(covariance of S), first in lexicographic order";
   e.source = "Allouah, Guerraoui, Gupta, Pinot, Stephan, On the Privacy-Robustness-Utility Trilemma, ICML 2023";
   e.needs = all_subsets_needs;
+  // Along any direction the mean of n - 2f or more of n - f messages of variance v has a square of at most v f/(n-2f)
+  // around the mean of all (Cauchy and Schwarz on those kept and on those left out). The subset chosen and S share so
+  // many, and along the difference of their means neither has more than the leading eigenvalue of S.
+  e.kappa = {"4f/(n-2f), derived; the paper has 4f/(n-f) (1 + f/(n-2f))^2",
+             [](int n, int f, double) { return 4 * f / (n - 2.0 * f); }};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {9}}, {{1}}}};
   e.make = [](const Arguments&) { return gram_rule(SmallestEigenvalueAveraging{}); };
 });

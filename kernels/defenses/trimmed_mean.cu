@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/trimmed_mean.cuh"
+#include "kernels/defenses/robustness.hpp"
 
 namespace gauntlet {
 namespace {
@@ -13,6 +14,7 @@ const Registered<Stage> trimmed_mean([](Entry<Stage>& e) {
   e.source = "Yin, Chen, Kannan, Bartlett, Byzantine-Robust Distributed Learning, ICML 2018";
   e.parameters = {trim_parameter()};
   e.needs = needs_majority;
+  e.kappa = {"6f/(n-2f) (1 + f/(n-2f))", trimmed_mean_kappa};
   e.known_answers = {{"", 1, {{1, 4}, {2, -9}, {3, 0}, {90, 2}}, {{2.5, 1}}}};
   e.make = [](const Arguments& a) { return column_rule(trimmed_mean_of(a, "trimmed-mean")); };
 });

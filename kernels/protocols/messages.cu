@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/protocols/messages.cuh"
 
+#include <stdexcept>
+
 namespace gauntlet {
 
 namespace {
@@ -134,6 +136,15 @@ std::vector<float> AttackTrial::act(int round, const float* rows, const float* t
   std::vector<float> messages(static_cast<std::size_t>(s.cells) * s.f * s.d);
   for (std::int64_t i = 0; i < s.sent.rows(); ++i) copy_from(s.exec, messages.data() + i * s.d, s.sent.row(i), width);
   return messages;
+}
+
+std::vector<float> AttackTrial::aggregates() const {
+  State& s = *state_;
+  if (!s.defense) throw std::logic_error("a trial without a defense has no aggregates");
+  std::vector<float> rows(static_cast<std::size_t>(s.cells) * s.d);
+  for (int c = 0; c < s.cells; ++c)
+    copy_from(s.exec, rows.data() + c * s.d, s.aggregates.row(c), sizeof(float) * static_cast<std::size_t>(s.d));
+  return rows;
 }
 
 bool AttackTrial::padding_is_zero() const {

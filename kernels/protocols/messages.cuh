@@ -39,6 +39,9 @@ class AttackTrial {
   /// \throws UserError when it does and they are missing.
   std::vector<float> act(int round, const float* rows, const float* trusted = nullptr);
 
+  /// What the defense made of the last act's messages, [cells][d]. Only for a trial with a defense.
+  std::vector<float> aggregates() const;
+
   /// Whether the attack left the rows that it computes zero beyond d, as every pass relies on.
   bool padding_is_zero() const;
 

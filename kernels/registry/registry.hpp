@@ -21,6 +21,17 @@ struct KnownAnswer {
   std::vector<float> trusted = {};  ///< the server's own message, for a rule that takes one
 };
 
+/// The robustness coefficient that theory gives a defense: whatever the messages, and for every set S of n − f of them,
+/// ‖A − mean_S‖² ≤ kappa · (1/|S|) Σ_S ‖x_i − mean_S‖². Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan, Fixing
+/// by Mixing, AISTATS 2023.
+struct RobustnessBound {
+  std::string formula = {};  ///< one line, plain text; `derived`: not from a paper but proved in the source
+  /// Of the component with its default parameters, for an (n, f) that it works with; +∞ where none is known. `inner` is
+  /// the coefficient of what the component is applied to: of the stages after a pre-aggregator, of those before a
+  /// meta-aggregator. A rule ignores it.
+  std::function<double(int n, int f, double inner)> value = {};
+};
+
 /// What every component declares about itself: the one source of `list`, the help, the README tables and the tests.
 struct Component {
   std::string name;
@@ -36,6 +47,7 @@ struct Component {
   /// Empty when the component works for n messages of which f are Byzantine, or else the condition it needs
   /// (`n > 2f + 2`). Null: always works.
   std::function<std::string(int n, int f)> needs = {};
+  RobustnessBound kappa = {};  ///< of a defense; empty where no bound is known
 };
 
 /// A registered component with the function that makes it. `Product` is what it makes.

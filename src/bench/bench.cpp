@@ -52,10 +52,12 @@ void run_bench(const BenchOptions& options) {
   const DeviceChoice device = choose_device(options.device);
   fmt::print("device: {}\n", device_name(device));
   if (options.what == "round") return bench_round(device, options);
+  if (options.what == "kappa") return bench_kappa(device, options);
   Exec exec(device.backend, device.device);
   if (options.what == "passes") return bench_passes(exec, options);
   if (options.what == "rules") return bench_rules(exec, options);
-  throw UserError("unknown benchmark '" + options.what + "'" + suggestion(options.what, {"passes", "rules", "round"}));
+  throw UserError("unknown benchmark '" + options.what + "'" +
+                  suggestion(options.what, {"kappa", "passes", "rules", "round"}));
 }
 
 }  // namespace gauntlet

@@ -13,9 +13,11 @@ struct BenchOptions {
   std::string what = "round";
   int workers = 13, byzantine = 3, batch = 25, rounds = 50;
   int cells = 0, threads = 0;  ///< 0: the device's default
-  std::int64_t dimension = 79510;
+  std::int64_t dimension = 0;  ///< 0: the benchmark's own
   std::string model = "mlp(hidden=[100])", device = "auto";
-  std::vector<std::string> attacks, defenses;  ///< empty: some of the usual ones
+  std::vector<std::string> attacks, defenses;   ///< empty: some of the usual ones
+  int seeds = 1;                                ///< for kappa
+  std::string dataset = "auto", data_dir, out;  ///< for kappa
 };
 
 /// Prints a table on stdout. \throws UserError.
@@ -24,6 +26,7 @@ void run_bench(const BenchOptions& options);
 void bench_passes(Exec& exec, const BenchOptions& options);
 void bench_rules(Exec& exec, const BenchOptions& options);
 void bench_round(const DeviceChoice& device, const BenchOptions& options);
+void bench_kappa(const DeviceChoice& device, const BenchOptions& options);
 
 /// Median seconds of `work`, which is run until both `least_runs` runs and about a quarter of a second have passed,
 /// after one run to warm up. Waits for the device after each.

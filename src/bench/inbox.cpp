@@ -47,6 +47,8 @@ struct RandomInboxes {
   }
 };
 
+std::int64_t dimension_of(const BenchOptions& options) { return options.dimension > 0 ? options.dimension : 79510; }
+
 int cells_of(const Exec& exec, const BenchOptions& options) {
   return options.cells > 0 ? options.cells : exec.cuda() ? 64 : 1;
 }
@@ -65,7 +67,7 @@ void print_header(const RandomInboxes& x, double bandwidth) {
 }  // namespace
 
 void bench_passes(Exec& exec, const BenchOptions& options) {
-  const RandomInboxes x(exec, cells_of(exec, options), options.workers, options.dimension);
+  const RandomInboxes x(exec, cells_of(exec, options), options.workers, dimension_of(options));
   const Rows rows = x.view();
   const double row_bytes = 4.0 * static_cast<double>(x.d) * x.cells, read = row_bytes * x.n;
   const double bandwidth = copy_bandwidth(exec, static_cast<std::size_t>(read));
@@ -100,7 +102,7 @@ void bench_passes(Exec& exec, const BenchOptions& options) {
 }
 
 void bench_rules(Exec& exec, const BenchOptions& options) {
-  RandomInboxes x(exec, cells_of(exec, options), options.workers, options.dimension);
+  RandomInboxes x(exec, cells_of(exec, options), options.workers, dimension_of(options));
   std::vector<std::string> defenses = options.defenses;
   if (defenses.empty())
     for (const auto& entry : Registry<Stage>::all())
