@@ -56,6 +56,9 @@ struct Evaluation {
   double byzantine_weight;  ///< share of the Byzantine messages in the aggregate's weights, in [0, 1]
   double learning_rate;
   double optimum_distance;  ///< ‖model − optimum‖ where the optimum is known
+  /// One number per worker, honest ones first, of rules that keep them: the weight of its message in the next round and
+  /// the rate at which it was found wrong.
+  std::vector<double> worker_weights = {}, worker_error_rates = {};
 };
 
 enum class CellStatus { ok, diverged, failed, skipped };

@@ -2,14 +2,13 @@
 #include "src/simulation.hpp"
 
 #include <cmath>
-#include <map>
 
 #include "kernels/estimators/estimator.cuh"
 #include "kernels/models/model.cuh"
 #include "kernels/optimizers/optimizer.cuh"
 #include "kernels/protocols/round.cuh"
 #include "src/cohort.hpp"
-#include "src/data/deal.hpp"
+#include "src/sample_source.hpp"
 
 namespace gauntlet {
 
@@ -36,20 +35,6 @@ std::unique_ptr<Model> make_model(const Cell& cell, const Dataset& dataset) {
     throw UserError("model '" + cell.model + "' has " + std::to_string(model->parameters()) + " parameters, but " +
                     cell.dataset + " starts from " + std::to_string(dataset.start.size()) + "; use model 'linear'");
   return model;
-}
-
-/// Samples that each of the cohort's `workers` that send messages may draw, per stream, and then the server's, if it
-/// has `trusted` of them. Byzantine workers without data of their own draw from everybody's.
-std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset& dataset, int workers, int trusted) {
-  const int honest = cell.workers - cell.byzantine;
-  auto shards =
-      deal(dataset, cell.partition, cell.train_fraction, cell.byzantine_data ? cell.workers : honest, cell.seed);
-  std::vector<std::int32_t> all;
-  for (const auto& shard : shards) all.insert(all.end(), shard.begin(), shard.end());
-  while (static_cast<int>(shards.size()) < workers) shards.push_back(all);
-  shards.resize(static_cast<std::size_t>(workers));
-  if (trusted > 0) shards.push_back(deal_trusted(dataset, trusted, cell.seed));
-  return shards;
 }
 
 }  // namespace
@@ -86,23 +71,14 @@ struct Simulation::State {
   std::shared_ptr<const DeviceData> data;
   int count, honest, senders;  ///< cells; of each, the honest workers and all that compute what they send
   int trusted, workers;        ///< samples of the server; the senders and, if it has samples, the server as the last
-  int batch = 0;               ///< samples per worker and round
   std::unique_ptr<Model> model;
   std::unique_ptr<Estimator> estimator;
 
   Array<int> round;
   int rounds_done = 0;
   bool captured = false;
-  // Samples, one stream for all cells that draw the same.
-  std::vector<int> stream_of;
-  SampleStreams streams;
-  Array<std::uint64_t> stream_seeds, cell_seeds;
-  Array<std::int32_t> shard_values, shard_sizes, labels;
-  Array<const std::int32_t*> shard_table;
-  Array<float> inputs, targets;
-  Array<float*> input_table, target_table;
-  Array<std::int32_t*> label_table;
-  // Models and messages.
+  std::unique_ptr<SampleSource> samples;
+  Array<std::uint64_t> cell_seeds;
   RowStore query, iterate, messages, aggregates;
   Array<float> losses, learning_rates, weight_decays;
   std::vector<std::vector<double>> rates;
@@ -134,7 +110,7 @@ struct Simulation::State {
     aggregates = RowStore(exec, count, d);
     losses = Array<float>(exec, static_cast<std::size_t>(count) * workers);
 
-    place_streams();
+    samples = std::make_unique<SampleSource>(exec, cells, data, senders, trusted, round.data());
     start_models();
     bind_estimator(own);
     bind_matrix(own);
@@ -143,76 +119,6 @@ struct Simulation::State {
   }
 
   RowStore& moved() { return estimator->averages() ? iterate : query; }
-
-  template <class T>
-  std::vector<const T*> per_cell(const std::vector<T*>& per_stream) const {
-    std::vector<const T*> result;
-    for (const int stream : stream_of) result.push_back(per_stream[static_cast<std::size_t>(stream)]);
-    return result;
-  }
-
-  void place_streams() {
-    std::map<std::string, int> known;
-    std::vector<std::uint64_t> seeds;
-    std::vector<std::vector<std::int32_t>> shards;  // streams · workers
-    for (const Cell& cell : cells) {
-      const std::string key =
-          std::to_string(cell.seed) + "|" + cell.partition + "|" + std::to_string(cell.train_fraction);
-      const auto [place, fresh] = known.emplace(key, static_cast<int>(known.size()));
-      stream_of.push_back(place->second);
-      if (!fresh) continue;
-      seeds.push_back(cell.seed);
-      for (auto& shard : shards_of(cell, data->dataset(), senders, trusted)) shards.push_back(std::move(shard));
-    }
-    const bool whole = cells.front().batch == 0;
-    batch = whole ? static_cast<int>(shards.front().size()) : cells.front().batch;
-    std::vector<std::int32_t> values, sizes;
-    std::vector<std::size_t> offsets;
-    for (const auto& shard : shards) {
-      if (whole && static_cast<int>(shard.size()) != batch) {
-        const bool server = trusted > 0 && (offsets.size() + 1) % static_cast<std::size_t>(workers) == 0;
-        throw UserError("task.batch = 0 (all samples) needs workers with equally many samples; here one has " +
-                        std::to_string(batch) + " and " + (server ? "the server (trusted_batch) " : "another ") +
-                        std::to_string(shard.size()));
-      }
-      offsets.push_back(values.size());
-      sizes.push_back(static_cast<std::int32_t>(shard.size()));
-      values.insert(values.end(), shard.begin(), shard.end());
-    }
-    stream_seeds = Array<std::uint64_t>(exec, seeds);
-    shard_values = Array<std::int32_t>(exec, values);
-    shard_sizes = Array<std::int32_t>(exec, sizes);
-    std::vector<const std::int32_t*> table;
-    for (const std::size_t offset : offsets) table.push_back(shard_values.data() + offset);
-    shard_table = Array<const std::int32_t*>(exec, table);
-
-    const Dataset& dataset = data->dataset();
-    const auto samples = static_cast<std::size_t>(workers) * batch;
-    inputs = Array<float>(exec, known.size() * samples * dataset.features);
-    if (dataset.classes > 0)
-      labels = Array<std::int32_t>(exec, known.size() * samples);
-    else
-      targets = Array<float>(exec, known.size() * samples);
-    input_table = Array<float*>(exec, split(inputs, samples * dataset.features));
-    label_table = Array<std::int32_t*>(exec, split(labels, samples));
-    target_table = Array<float*>(exec, split(targets, samples));
-    streams = {static_cast<int>(known.size()),
-               workers,
-               batch,
-               stream_seeds.data(),
-               shard_table.data(),
-               shard_sizes.data(),
-               round.data(),
-               whole};
-    streams.server = trusted > 0;
-  }
-
-  template <class T>
-  static std::vector<T*> split(Array<T>& values, std::size_t stride) {
-    std::vector<T*> parts;
-    for (std::size_t at = 0; at < values.size(); at += stride) parts.push_back(values.data() + at);
-    return parts;
-  }
 
   void start_models() {
     const auto d = static_cast<std::size_t>(model->parameters());
@@ -231,7 +137,7 @@ struct Simulation::State {
     EstimatorJob job;
     job.model = model.get();
     job.features = data->dataset().features;
-    job.draw_batch = [this](int k) { draw_batch(k); };
+    job.draw_batch = [this](int k) { samples->draw(k); };
     job.query = query.pointers();
     job.iterate = moved().pointers();
     const std::vector<float*> outputs = aggregates.pointers();
@@ -242,14 +148,11 @@ struct Simulation::State {
     job.seeds = cell_seeds.data();
     job.round = round.data();
     job.gradient.workers = workers;
-    job.gradient.batch = batch;
+    job.gradient.batch = samples->batch();
     job.gradient.parameters.assign(job.query.begin(), job.query.end());
-    const auto samples = static_cast<std::size_t>(workers) * batch;
-    job.gradient.inputs = per_cell(split(inputs, samples * data->dataset().features));
-    if (data->dataset().classes > 0)
-      job.gradient.labels = per_cell(split(labels, samples));
-    else
-      job.gradient.targets = per_cell(split(targets, samples));
+    job.gradient.inputs = samples->inputs();
+    job.gradient.labels = samples->labels();
+    job.gradient.targets = samples->targets();
     job.gradient.gradients = messages.pointers();
     job.gradient.losses = losses.data();
     if (own) {
@@ -318,15 +221,7 @@ struct Simulation::State {
 
   void sample() {
     const Phase phase(exec.timer(), "sample");
-    draw_batch(0);
-  }
-
-  /// The round's k-th mini-batch of every worker. A batch of the whole shard is the same every time.
-  void draw_batch(int k) {
-    if (k > 0 && streams.whole) return;
-    SampleStreams drawn = streams;
-    drawn.first_slot = k * batch;
-    gather_samples(exec, data->train(), drawn, input_table.data(), label_table.data(), target_table.data());
+    samples->draw(0);
   }
 
   void estimate() {
@@ -370,10 +265,12 @@ struct Simulation::State {
     std::vector<Evaluation> result(static_cast<std::size_t>(count));
     std::vector<Deviation> deviations(static_cast<std::size_t>(count), {NAN, NAN, NAN});
     std::vector<double> shares(static_cast<std::size_t>(count), NAN), distances = shares;
+    std::vector<WorkerEstimates> estimates(static_cast<std::size_t>(count));
     std::vector<float> batch_losses(static_cast<std::size_t>(count) * workers, NAN);
     if (rounds_done > 0) {
       deviations = deviation->measure();
       shares = matrix->byzantine_shares();
+      estimates = matrix->worker_estimates();
       batch_losses = losses.download();
     }
     if (!data->dataset().optimum.empty()) {
@@ -395,7 +292,9 @@ struct Simulation::State {
                    deviations[c].cosine,
                    cells.front().byzantine > 0 ? shares[c] : NAN,
                    rates[c][static_cast<std::size_t>(last)],
-                   distances[c]};
+                   distances[c],
+                   estimates[c].weights,
+                   estimates[c].error_rates};
     }
     return result;
   }

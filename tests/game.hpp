@@ -30,6 +30,8 @@ class Game {
                   seeds_.data(),
                   round_.data(),
                   out_.data(),
+                  "",
+                  nullptr,
                   model_table_.data()}) {}
 
   /// The model of every inbox; zero until then.

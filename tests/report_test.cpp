@@ -133,6 +133,7 @@ TEST_CASE("A row of each table holds what the cell measured", "[report]") {
   CHECK(convergence.rows[5][convergence.column("round")] == "20");
   CHECK(convergence.rows[5][convergence.column("aggregate_norm")] == "inf");
   CHECK(convergence.rows[5][convergence.column("optimum_distance")].empty());
+  CHECK(convergence.rows[5][convergence.column("worker_weights")].empty());
 }
 
 TEST_CASE("A run killed at any byte is completed to the same files", "[report]") {

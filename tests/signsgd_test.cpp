@@ -87,6 +87,19 @@ class NaiveServer {
   }
 
   double rate(int i, int k) const { return wrong_[i][k] / round_; }
+  /// Of a worker in the next round, over the coordinates.
+  double mean_rate(int i) const {
+    double total = 0;
+    for (int k = 0; k < d_; ++k) total += rate(i, k) / d_;
+    return total;
+  }
+  double mean_weight(int i) {
+    double total = 0;
+    ++round_;
+    for (int k = 0; k < d_; ++k) total += weight(i, k) / d_;
+    --round_;
+    return total;
+  }
   /// The least |score| that was no tie: results can differ by rounding only where it is tiny.
   double closest() const { return closest_; }
 
@@ -136,6 +149,12 @@ class Rounds {
     exec_.synchronize();
     ++done_;
     return result;
+  }
+
+  /// What the defense holds of the workers before the next round.
+  WorkerEstimates estimates() {
+    round_.upload({done_});
+    return defense_->worker_estimates();
   }
 
   /// What an attacker who knows the defense does before the next round, with the messages of one inbox in any order.
@@ -190,6 +209,14 @@ TEST_CASE("signsgd-fd agrees with its definition over both phases", "[signsgd]")
             const FloatMatrix rows = draw(crowd, d, 100 + t).rows;
             const auto want = naive.decode(rows);
             CHECK(rounds.run({rows})[0] == want);
+            const WorkerEstimates found = rounds.estimates();
+            REQUIRE(found.weights.size() == crowd.error.size());
+            for (int i = 0; i < n; ++i) {
+              CHECK(found.weights[static_cast<std::size_t>(i)] ==
+                    Approx(naive.mean_weight(i)).epsilon(1e-5).margin(1e-5));
+              CHECK(found.error_rates[static_cast<std::size_t>(i)] ==
+                    Approx(naive.mean_rate(i)).epsilon(1e-5).margin(1e-6));
+            }
           }
           CHECK(naive.closest() > 1e-5);  // float rates cannot have turned a vote
         }

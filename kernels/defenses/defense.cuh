@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 #include <string>
 
 #include "kernels/exec/launch.cuh"
@@ -132,6 +133,12 @@ class MetaAggregator : public Stage {
   virtual void refine(Exec& exec, const GramBatch& batch, double* weights) const = 0;
 };
 
+/// What a rule with a memory holds of every worker, [count][n] each, for the results; empty where it holds nothing.
+struct WorkerEstimates {
+  std::vector<double> weights;      ///< of a worker's message in the next round
+  std::vector<double> error_rates;  ///< how often the worker was wrong, in 0..1
+};
+
 /// A rule that needs more than one space, or state of its own: it gets the inboxes and the engine's passes.
 class CustomStage : public Stage {
  public:
@@ -151,6 +158,8 @@ class CustomStage : public Stage {
     virtual ~Bound() = default;
     /// Writes the output of every inbox. With `rehearsal` the state must be left as it was (an attacker is trying).
     virtual void run(bool rehearsal) = 0;
+    /// After a round. Waits for the result.
+    virtual WorkerEstimates estimates() const { return {}; }
   };
   virtual std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const = 0;
 };

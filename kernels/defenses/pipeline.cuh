@@ -80,6 +80,9 @@ class Defense {
   /// rule is not a weighting. Waits for the result.
   std::vector<double> weight_share(int honest) const;
 
+  /// What the rule holds of every worker; empty behind a pre-aggregator, whose rows are no longer the workers'.
+  WorkerEstimates worker_estimates() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

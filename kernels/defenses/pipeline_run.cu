@@ -360,4 +360,10 @@ std::vector<double> Defense::weight_share(int honest) const {
   return shares;
 }
 
+WorkerEstimates Defense::worker_estimates() const {
+  const State& s = *state_;
+  const bool whole = s.custom != nullptr && s.pipeline->stages().front().get() == s.rule;
+  return whole ? s.custom->estimates() : WorkerEstimates{};
+}
+
 }  // namespace gauntlet

@@ -147,6 +147,35 @@ struct PoolRates {
   }
 };
 
+/// The weight and the rate of every worker in the coming round, averaged over the columns where they have their own.
+struct AverageVotes {
+  Votes votes;
+  double* weights;  ///< [count][n]
+  double* rates;
+
+  GAUNTLET_HD void operator()(const Team& team, int index) const {
+    const std::int64_t d = votes.inboxes.base.d;
+    const int n = votes.inboxes.n, c = index / n, i = index % n, t = *votes.round;
+    double weight = t > 0 && votes.weighted ? log_odds(votes.pooled[index]) : 1, rate = votes.pooled[index];
+    if (t > votes.initial_rounds) {
+      const float* own = votes.rates_of(c, i);
+      const int spans = static_cast<int>((d + span_width - 1) / span_width);
+      const auto average = [=](bool weigh) {
+        return team.sum(spans, [=](int s) {
+          double total = 0;
+          for (std::int64_t k = std::int64_t{s} * span_width; k < d && k < std::int64_t{s + 1} * span_width; ++k)
+            total += weigh ? log_odds(own[k]) : static_cast<double>(own[k]);
+          return total;
+        }) / static_cast<double>(d);
+      };
+      weight = average(true), rate = average(false);
+    } else if (t == votes.initial_rounds) {
+      weight = log_odds(rate);
+    }
+    if (team.rank() == 0) weights[index] = weight, rates[index] = rate;
+  }
+};
+
 class FederatedDefense final : public CustomStage {
  public:
   FederatedDefense(int initial_rounds, bool weighted) : initial_rounds_(initial_rounds), weighted_(weighted) {}
@@ -175,6 +204,13 @@ class FederatedDefense final : public CustomStage {
       parallel_for(exec, "weigh votes", workers, WeighVotes{votes});
       for_teams(exec, "decode votes", votes.inboxes.base.count * votes.chunks, 256, DecodeVotes{votes, out});
       if (!rehearsal) parallel_for(exec, "pool rates", workers, PoolRates{votes});
+    }
+
+    WorkerEstimates estimates() const override {
+      Array<double> mean_weights(exec, weights.size()), mean_rates(exec, weights.size());
+      for_teams(exec, "average votes", static_cast<int>(workers), 256,
+                AverageVotes{votes, mean_weights.data(), mean_rates.data()});
+      return {mean_weights.download(), mean_rates.download()};
     }
 
     Exec& exec;

@@ -94,13 +94,18 @@ MeasuredKappa measure_kappa(Exec& exec, const std::string& defense, const std::s
     std::vector<std::uint64_t> seeds(sample.names.size());
     std::iota(seeds.begin(), seeds.end(), std::uint64_t{0});
     AttackTrial trial(exec, attack, defense, sample.n, f, sample.d, seeds);
-    trial.act(0, sample.rows.data());
+    // A rule that takes a trusted message trusts the first worker's, who is honest.
+    std::vector<float> trusted;
+    const auto width = static_cast<std::size_t>(sample.d);
+    for (std::size_t c = 0; c < seeds.size(); ++c) {
+      const auto first = sample.rows.begin() + static_cast<std::ptrdiff_t>(c * sample.n * width);
+      trusted.insert(trusted.end(), first, first + static_cast<std::ptrdiff_t>(width));
+    }
+    trial.act(0, sample.rows.data(), trusted.data());
     const std::vector<float> aggregates = trial.aggregates();
     for (std::size_t c = 0; c < seeds.size(); ++c) {
-      const auto d = static_cast<std::size_t>(sample.d);
-      const HonestMoments honest(sample.rows.data() + c * static_cast<std::size_t>(sample.n) * d, sample.n - f,
-                                 sample.d);
-      const double value = honest.coefficient(aggregates.data() + c * d);
+      const HonestMoments honest(sample.rows.data() + c * sample.n * width, sample.n - f, sample.d);
+      const double value = honest.coefficient(aggregates.data() + c * width);
       if (value <= most.value) continue;
       most.value = value;
       most.inbox = sample.names[c];

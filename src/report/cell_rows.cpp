@@ -101,6 +101,24 @@ const Observation observations[] = {
     {"optimum_distance", &Evaluation::optimum_distance},
 };
 
+/// Numbers of one worker each, in one field.
+struct WorkerObservation {
+  const char* name;
+  std::vector<double> Evaluation::*values;
+};
+
+const WorkerObservation worker_observations[] = {
+    {"worker_weights", &Evaluation::worker_weights},
+    {"worker_error_rates", &Evaluation::worker_error_rates},
+};
+
+/// The numbers with spaces between them.
+std::string list_text(const std::vector<double>& values) {
+  std::string text;
+  for (const double value : values) text += (text.empty() ? "" : " ") + number_text(value);
+  return text;
+}
+
 template <class Columns>
 std::vector<std::string> names(const Columns& columns) {
   std::vector<std::string> result;
@@ -151,6 +169,7 @@ std::vector<std::string> summary_columns() {
 std::vector<std::string> convergence_columns() {
   std::vector<std::string> columns = {"cell", "n", "f", "attack", "defense", "seed", "round"};
   append(columns, names(observations));
+  append(columns, names(worker_observations));
   return columns;
 }
 
@@ -183,6 +202,8 @@ std::string convergence_rows(const Cell& cell, const CellResult& result) {
     rows.field(cell.index).field(cell.workers).field(cell.byzantine);
     rows.field(cell.attack).field(cell.defense).field(cell.seed).field(evaluation.round);
     for (const Observation& observation : observations) rows.field(evaluation.*observation.value);
+    for (const WorkerObservation& observation : worker_observations)
+      rows.field(list_text(evaluation.*observation.values));
     rows.end_row();
   }
   return rows.text();
