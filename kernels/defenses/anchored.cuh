@@ -56,8 +56,7 @@ class AnchoredRule final : public CustomStage {
       const int count = rows.count, m = rows.m - 1;
       reduce_columns(exec, job.inboxes, reducer, anchor_rows.data());
       gram(exec, rows, GramPart::full, parts.data(), products.data());
-      parallel_for(exec, "mix gram", std::int64_t{count} * (n + 1) * (n + 1),
-                   MixGram{products.data(), m + 1, 1, job.inboxes.mixing, n, m, 1, m, true, seen.data()});
+      mix_gram(exec, count, {products.data(), m + 1, 1, job.inboxes.mixing, n, m, 1, m, true, seen.data()});
       solve(exec, GramBatch{count, n, job.f, n + 1, 1, seen.data(), job.seeds, job.round, scratch.data()}, functor,
             weights.data(), n + 1);
       parallel_for(exec, "to base", std::int64_t{count} * (m + 1),

@@ -141,8 +141,8 @@ class BoxGeom final : public CustomStage {
       reduce_columns(exec, job.inboxes, Ranked{job.f}, trusted_low.rows.data());
       reduce_columns(exec, job.inboxes, Ranked{keep - 1}, trusted_high.rows.data());
       gram(exec, base, GramPart::full, parts.data(), products.data());
-      parallel_for(exec, "mix gram", std::int64_t{count} * n * n,
-                   detail::MixGram{products.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen.data()});
+      detail::mix_gram(exec, count,
+                       {products.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen.data()});
       for (int from = 0; from < subsets; from += chunk) solve_chunk(from, std::min(chunk, subsets - from));
       parallel_spans(
           exec, "midpoint", count, base.d,

@@ -72,8 +72,7 @@ class Bulyan final : public CustomStage {
       const Rows& base = job.inboxes.base;
       const int count = base.count, m = base.m;
       gram(exec, base, GramPart::full, parts.data(), products.data());
-      parallel_for(exec, "mix gram", std::int64_t{count} * n * n,
-                   detail::MixGram{products.data(), m, 1, job.inboxes.mixing, n, m, 0, 0, true, seen.data()});
+      detail::mix_gram(exec, count, {products.data(), m, 1, job.inboxes.mixing, n, m, 0, 0, true, seen.data()});
       detail::solve(exec, GramBatch{count, n, job.f, n, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
                     selection.data(), std::int64_t{picks} * n);
       parallel_for(exec, "compose", std::int64_t{count} * picks * m,

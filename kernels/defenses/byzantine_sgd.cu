@@ -139,8 +139,7 @@ class ByzantineSgd final : public CustomStage {
         dots(exec, base, moved_rows.data(), dot_parts.data(), dot_products.data());
       }
       const double* of_sums = sums.compute(exec, job);
-      parallel_for(exec, "mix gram", std::int64_t{count} * n * n,
-                   detail::MixGram{sums.products(), m + n, 1, job.inboxes.mixing, n, m, 0, 0, true, messages.data()});
+      detail::mix_gram(exec, count, {sums.products(), m + n, 1, job.inboxes.mixing, n, m, 0, 0, true, messages.data()});
       for_teams(exec, "judge workers", count, n,
                 JudgeWorkers{thresholds, n, m, of_sums, messages.data(), sums.admitted(), sums.entering(),
                              dot_products.data(), along.data(), banned.data(), sorted.data(), next_along.data(),

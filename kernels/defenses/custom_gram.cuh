@@ -22,8 +22,8 @@ class MessageProducts {
     const Rows& base = job.inboxes.base;
     const int n = job.inboxes.n;
     gram(exec, base, GramPart::full, parts_.data(), products_.data());
-    parallel_for(exec, "mix gram", std::int64_t{base.count} * n * n,
-                 detail::MixGram{products_.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen_.data()});
+    detail::mix_gram(exec, base.count,
+                     {products_.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen_.data()});
     return seen_.data();
   }
 

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 #include <string>
+#include <vector>
 
 #include "kernels/exec/launch.cuh"
 #include "kernels/exec/philox.cuh"

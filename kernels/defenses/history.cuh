@@ -111,9 +111,8 @@ class MessageSums {
     gram(exec, all(job), GramPart::full, parts_.data(), products_.data());
     parallel_for(exec, "admit", std::int64_t{count_} * n_,
                  AdmitMessages{products_.data(), job.inboxes.mixing, n_, m_, n_, entering_.data(), admitted_.data()});
-    parallel_for(
-        exec, "mix gram", std::int64_t{count_} * n_ * n_,
-        detail::MixGram{products_.data(), m_ + n_, 1, entering_.data(), n_, m_ + n_, 0, 0, true, seen_.data()});
+    detail::mix_gram(exec, count_,
+                     {products_.data(), m_ + n_, 1, entering_.data(), n_, m_ + n_, 0, 0, true, seen_.data()});
     return seen_.data();
   }
 

@@ -17,33 +17,50 @@ struct MixGram {
   bool full;
   double* out;  ///< [problems][n + kept][n + kept]
 
+  /// Columns 0 … n + kept − 1 of every problem: G wⱼ a piece at a time, then its products with the wᵢ, i ≤ j.
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const int rows = n + kept;
-    const std::int64_t b = index / (std::int64_t{rows} * rows), entry = index % (std::int64_t{rows} * rows);
-    const int i = static_cast<int>(entry / rows), j = static_cast<int>(entry % rows);
-    if (i > j || (!full && i != j)) return;
+    const int rows = n + kept, j = static_cast<int>(index % rows), first = full ? 0 : j;
+    const std::int64_t b = index / rows;
     const double* products = base + b / variants * size * size;
     const double* mixes = mixing + b * n * columns;
-    double total = 0;
-    for_row(mixes, i, [&](int p, double left) {
-      double inner = 0;
-      for_row(mixes, j, [&](int q, double right) { inner += right * products[std::int64_t{p} * size + q]; });
-      total += left * inner;
-    });
     double* target = out + b * rows * rows;
-    target[std::int64_t{i} * rows + j] = total;
-    target[std::int64_t{j} * rows + i] = total;
+    for (int i = first; i <= j; ++i) target[std::int64_t{i} * rows + j] = 0;
+    constexpr int piece = 16;
+    for (int start = 0; start < size; start += piece) {
+      const int count = size - start < piece ? size - start : piece;
+      double inner[piece] = {};
+      for_row(mixes, j, 0, size, [&](int q, double right) {
+        const double* row = products + std::int64_t{q} * size + start;
+        for (int p = 0; p < count; ++p) inner[p] += right * row[p];
+      });
+      for (int i = first; i <= j; ++i) {
+        double total = target[std::int64_t{i} * rows + j];
+        for_row(mixes, i, start, start + count, [&](int p, double left) { total += left * inner[p - start]; });
+        target[std::int64_t{i} * rows + j] = total;
+      }
+    }
+    for (int i = first; i < j; ++i) target[std::int64_t{j} * rows + i] = target[std::int64_t{i} * rows + j];
   }
 
+  /// Visits the weights of row i that are not zero, of base rows [from, to).
   template <class Visit>
-  GAUNTLET_HD void for_row(const double* mixes, int i, Visit visit) const {
-    if (i >= n) return visit(kept_from + i - n, 1.0);
-    for (int p = 0; p < columns; ++p) {
+  GAUNTLET_HD void for_row(const double* mixes, int i, int from, int to, Visit visit) const {
+    if (i >= n) {
+      const int own = kept_from + i - n;
+      if (own >= from && own < to) visit(own, 1.0);
+      return;
+    }
+    for (int p = from; p < to && p < columns; ++p) {
       const double weight = mixes[std::int64_t{i} * columns + p];
       if (weight != 0) visit(p, weight);
     }
   }
 };
+
+/// Runs it for all problems.
+inline void mix_gram(Exec& exec, int problems, const MixGram& mix) {
+  parallel_for(exec, "mix gram", std::int64_t{problems} * (mix.n + mix.kept), mix);
+}
 
 /// out[b] = left[b] · right[b], (rows × inner)(inner × columns); a zero on the left hides what it meets.
 struct Multiply {

@@ -116,9 +116,9 @@ struct Defense::State {
   const double* message_grams(detail::Workspace& w, const double* mixing) {
     if (need == Need::nothing) return nullptr;
     if (mixing == nullptr) return products.data();
-    parallel_for(exec, "mix gram", std::int64_t{w.problems} * (n + kept) * (n + kept),
-                 detail::MixGram{products.data(), m + kept, w.variants, mixing, n, m, kept, m, need == Need::gram,
-                                 w.messages.data()});
+    detail::mix_gram(
+        exec, w.problems,
+        {products.data(), m + kept, w.variants, mixing, n, m, kept, m, need == Need::gram, w.messages.data()});
     return w.messages.data();
   }
 
@@ -140,9 +140,9 @@ struct Defense::State {
                        detail::Multiply{w.stage.data(), mixing, made, rows, n, composed});
         const Need later = need_from(s + 1);
         if (later != Need::nothing) {
-          parallel_for(exec, "mix gram", std::int64_t{w.problems} * (made + kept) * (made + kept),
-                       detail::MixGram{current, rows + kept, 1, w.stage.data(), made, rows, kept, rows, true,
-                                       w.seen[side].data()});
+          detail::mix_gram(
+              exec, w.problems,
+              {current, rows + kept, 1, w.stage.data(), made, rows, kept, rows, true, w.seen[side].data()});
           current = w.seen[side].data();
         }
         mixing = composed;

@@ -21,14 +21,9 @@ inline constexpr int column_limit = 256;
 template <class T, int Bound>
 struct Column {
   using Number = T;
-  static constexpr int bound = Bound;
   const T* v;
   int n;
 
-  /// Value i, i a constant or the counter of an unrolled loop.
-  GAUNTLET_HD T fixed(int i) const { return v[i]; }
-
-  /// Value i.
   GAUNTLET_HD T at(int i) const {
     if constexpr (Bound == 0) return v[i];
     T found = v[0];
@@ -66,28 +61,21 @@ struct Column {
 };
 
 /// The mean of the `keep` of a sorted column's values that are nearest to `center`, the lower of two equally near ones
-/// first. They are a run of neighbors: it starts where the value beyond its end is no longer nearer than its first.
+/// first. They are a run of neighbors, which moves up as long as the value beyond its end is nearer than its first. So
+/// of the values s, s + keep, s + 2 keep, … it holds exactly one, and those from n − keep to keep − 1 always.
 template <class Values>
 GAUNTLET_HD typename Values::Number mean_nearest(const Values& column, typename Values::Number center, int keep) {
   using T = typename Values::Number;
-  T start(0.0f);
-  for (int s = 0; s + keep < column.n; ++s)
-    start = start + if_not_above(center - column.at(s), column.at(s + keep) - center, T(0.0f), T(1.0f));
-  // Whatever the run's start, up to n − keep, the values from n − keep to keep − 1 are in it.
-  const T last = start + T(static_cast<float>(keep - 1));
-  const auto chosen = [&](int k) {
-    const T index(static_cast<float>(k));
-    T value = column.fixed(k);
-    if (k < column.n - keep) value = if_not_above(start, index, value, T(0.0f));
-    return k >= keep ? if_not_above(index, last, value, T(0.0f)) : value;
-  };
-  T total(0.0f);
-  if constexpr (Values::bound == 0) {
-    for (int k = 0; k < column.n; ++k) total = total + chosen(k);
-  } else {
-#pragma unroll
-    for (int k = 0; k < Values::bound; ++k)
-      if (k < column.n) total = total + chosen(k);
+  const int latest = column.n - keep;
+  T total = column.sum(latest, keep);
+  for (int first = 0; first < latest && first < keep; ++first) {
+    T value = column.at(first), here = value;
+    for (int s = first; s < latest; s += keep) {
+      const T next = column.at(s + keep);
+      value = if_not_above(center - here, next - center, value, next);
+      here = next;
+    }
+    total = total + value;
   }
   return total / T(static_cast<float>(keep));
 }

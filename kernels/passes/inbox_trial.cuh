@@ -39,17 +39,11 @@ inline bool one_mixture_at_the_end(const std::vector<int>& kinds, int honest) {
 /// s_(i − copies) clamped by the copy.
 struct MergedColumn {
   using Number = Lanes;
-  static constexpr int bound = 0;
-  const Lanes* sorted;
-  int honest, n;
+  const Lanes* sorted;  ///< the honest values, `copies` times −∞ before and +∞ after them
+  int copies, n;
   Lanes copy;
 
-  Lanes at(int i) const {
-    const int copies = n - honest;
-    const Lanes below = i < honest ? lower(sorted[i], copy) : copy;
-    return i < copies ? below : upper(sorted[i - copies], below);
-  }
-  Lanes fixed(int i) const { return at(i); }
+  Lanes at(int i) const { return upper(sorted[i - copies], lower(sorted[i], copy)); }
   Lanes sum(int from, int to) const {
     Lanes total(0.0f);
     for (int i = from; i < to; ++i) total = total + at(i);
@@ -124,6 +118,8 @@ class InboxTrial {
     if (one_mixture) line_ = line_of(mixings, variants_, n_, m, honest_);
     if (line_) {
       messages_ = {SparseRow(line_->start), SparseRow(line_->along)};
+      values_.assign(size(n_ - honest_), Lanes(-INFINITY));
+      values_.resize(size(2 * n_ - honest_), Lanes(INFINITY));
       return;
     }
     std::map<std::vector<double>, int> known;
@@ -155,16 +151,18 @@ class InboxTrial {
   /// The honest values are sorted once for all variants.
   template <class Take>
   void along_line(std::int64_t k, Take take) {
-    for (int i = 0; i < honest_; ++i) values_[size(i)] = clean(Lanes::load(table_[i] + k));
-    if constexpr (Reducer::sorted) sort_lanes(values_.data(), honest_);
+    const int copies = n_ - honest_;
+    Lanes* values = values_.data() + copies;
+    for (int i = 0; i < honest_; ++i) values[i] = clean(Lanes::load(table_[i] + k));
+    if constexpr (Reducer::sorted) sort_lanes(values, honest_);
     const Lanes start = messages_[0].at(table_, k), along = messages_[1].at(table_, k);
     for (int t = 0; t < variants_; ++t) {
       const Lanes sent = clean(start + Lanes(line_->step[size(t)]) * along);
       if constexpr (Reducer::sorted) {
-        take(t, reducer_(MergedColumn{values_.data(), honest_, n_, sent}));
+        take(t, reducer_(MergedColumn{values, copies, n_, sent}));
       } else {
-        std::fill(values_.begin() + honest_, values_.end(), sent);
-        take(t, reducer_(Column<Lanes, 0>{values_.data(), n_}));
+        std::fill(values + honest_, values + n_, sent);
+        take(t, reducer_(Column<Lanes, 0>{values, n_}));
       }
     }
   }
