@@ -21,9 +21,10 @@ enum class Goal {
 struct SearchSpec {
   Goal goal = Goal::harm;
   double maximum = 1;   ///< largest strength tried, in the cell's unit
-  int candidates = 32;  ///< of each of the two batches
+  int candidates = 32;  ///< of the first batch; 1: no second one
   int direction = -1;   ///< base row along which progress is measured, for Goal::reach and progress()
   double octaves = 16;  ///< the first batch runs from maximum / 2^octaves up to maximum, in equal ratios
+  int finer = 32;       ///< candidates of the second batch
 };
 
 /// The base rows' weights that give the honest mean, for all cells.
@@ -57,17 +58,18 @@ struct FinerCandidates {
   double* strengths;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t c = index / spec.candidates, j = index % spec.candidates;
+    const std::int64_t c = index / spec.finer, j = index % spec.finer;
     const double ratio = exp2(spec.octaves / (spec.candidates - 1));
     const double top = unit == nullptr ? spec.maximum : spec.maximum * unit[c];
     const double low = spec.goal == Goal::reach ? chosen[c] : chosen[c] / ratio, high = chosen[c] * ratio;
-    const double strength = low + (high - low) * static_cast<double>(j + 1) / (spec.candidates + 1);
+    const double strength = low + (high - low) * static_cast<double>(j + 1) / (spec.finer + 1);
     strengths[index] = strength < top ? strength : top;
   }
 };
 
 struct PickCandidate {
   SearchSpec spec;
+  int candidates;           ///< of this batch
   const double* strengths;  ///< [cells][candidates], ascending
   const double* outcome;    ///< [cells][candidates][2]
   bool first;
@@ -77,13 +79,13 @@ struct PickCandidate {
 
   GAUNTLET_HD void operator()(std::int64_t c) const {
     if (first) best[c] = spec.goal == Goal::harm ? -1 : 0, chosen[c] = progress[c] = 0;
-    for (int j = 0; j < spec.candidates; ++j) {
-      const double* result = outcome + 2 * (c * spec.candidates + j);
+    for (int j = 0; j < candidates; ++j) {
+      const double* result = outcome + 2 * (c * candidates + j);
       const double value = spec.goal == Goal::harm ? result[0] : result[1];
       const bool record = value > best[c];  // false for NaN
       if (record) best[c] = value;
       if (!record && !(spec.goal == Goal::reach && value > 0 && 2 * value >= best[c])) continue;
-      chosen[c] = strengths[c * spec.candidates + j];
+      chosen[c] = strengths[c * candidates + j];
       progress[c] = result[1];
     }
   }
@@ -150,28 +152,31 @@ class StrengthSearch {
   /// Leaves the strengths found in chosen(). `unit` scales all candidates of a cell: [cells], or null for 1.
   template <class Family>
   void run(const Family& family, const double* unit = nullptr) {
-    const auto count = static_cast<std::int64_t>(tries());
-    parallel_for(exec_, "candidates", count, detail::FirstCandidates{spec_, unit, strengths_.data()});
-    try_all(family, true);
+    parallel_for(exec_, "candidates", std::int64_t{view_.cells} * spec_.candidates,
+                 detail::FirstCandidates{spec_, unit, strengths_.data()});
+    try_all(family, spec_.candidates, true);
     if (spec_.candidates == 1) return;
-    parallel_for(exec_, "candidates", count, detail::FinerCandidates{spec_, unit, chosen_.data(), strengths_.data()});
-    try_all(family, false);
+    parallel_for(exec_, "candidates", std::int64_t{view_.cells} * spec_.finer,
+                 detail::FinerCandidates{spec_, unit, chosen_.data(), strengths_.data()});
+    try_all(family, spec_.finer, false);
   }
 
   const double* chosen() const { return chosen_.data(); }      ///< [cells]
   const double* progress() const { return progress_.data(); }  ///< [cells]: along `direction`, at the chosen strength
 
  private:
-  std::size_t tries() const { return static_cast<std::size_t>(view_.cells) * spec_.candidates; }
+  std::size_t tries() const {
+    return static_cast<std::size_t>(view_.cells) * (spec_.candidates > spec_.finer ? spec_.candidates : spec_.finer);
+  }
 
   template <class Family>
-  void try_all(const Family& family, bool first) {
-    parallel_for(exec_, "candidate mixings", static_cast<std::int64_t>(mixings_.size()),
-                 detail::CandidateMixings<Family>{view_, family, spec_.candidates, strengths_.data(), mixings_.data()});
-    rehearsal_.rehearse(mixings_.data(), spec_.candidates, reference_.data(), spec_.direction, outcome_.data());
+  void try_all(const Family& family, int candidates, bool first) {
+    parallel_for(exec_, "candidate mixings", std::int64_t{view_.cells} * candidates * view_.n * view_.m,
+                 detail::CandidateMixings<Family>{view_, family, candidates, strengths_.data(), mixings_.data()});
+    rehearsal_.rehearse(mixings_.data(), candidates, reference_.data(), spec_.direction, outcome_.data());
     parallel_for(exec_, "pick candidate", view_.cells,
-                 detail::PickCandidate{spec_, strengths_.data(), outcome_.data(), first, best_.data(), chosen_.data(),
-                                       progress_.data()});
+                 detail::PickCandidate{spec_, candidates, strengths_.data(), outcome_.data(), first, best_.data(),
+                                       chosen_.data(), progress_.data()});
   }
 
   Exec& exec_;

@@ -9,13 +9,15 @@ namespace gauntlet {
 
 inline std::vector<ParameterSpec> search_parameters(const std::string& strength, const std::string& maximum,
                                                     const std::string& unit) {
-  return {count("candidates", "32", "values of " + strength + " in each of two batches, coarse and fine", 2, 1024),
-          number("maximum", maximum, "largest " + strength + " tried" + unit, 0)};
+  return {
+      count("candidates", "32", "values of " + strength + " on the coarse grid; half as many on the fine one", 4, 1024),
+      number("maximum", maximum, "largest " + strength + " tried" + unit, 0)};
 }
 
 inline SearchSpec search_spec(const Arguments& a) {
   SearchSpec spec;
   spec.candidates = a.count("candidates");
+  spec.finer = spec.candidates / 2;
   spec.maximum = a.number("maximum");
   return spec;
 }

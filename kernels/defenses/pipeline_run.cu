@@ -260,13 +260,14 @@ struct Defense::State {
     ColumnTrial trial{job.inboxes.base, solved.seen, variants, mixings, reference, direction};
     if (solved.seen_mixing != nullptr) {
       const std::int64_t entries = std::int64_t{rehearsal.problems} * solved.seen * m;
-      if (static_cast<std::int64_t>(variant_mixing.size()) != entries)
+      if (static_cast<std::int64_t>(variant_mixing.size()) < entries)
         variant_mixing = Array<double>(exec, static_cast<std::size_t>(entries));
       parallel_for(exec, "compose", entries,
                    detail::Multiply{solved.seen_mixing, mixings, solved.seen, n, m, variant_mixing.data()});
       trial.mixings = variant_mixing.data();
     }
-    if (measure_parts.size() == 0) measure_parts = Array<double>(exec, measure_scratch(exec, trial));
+    if (const std::size_t parts = measure_scratch(exec, trial); measure_parts.size() < parts)
+      measure_parts = Array<double>(exec, parts);
     rule->as_column_rule()->measure(exec, trial, measure_parts.data(), outcome);
   }
 
@@ -330,8 +331,9 @@ void Defense::rehearse(const double* mixings, int variants, const double* refere
   if (!in_column_space) s.need_full_gram();
   s.compute_gram();
   if (in_column_space || s.gram_rule != nullptr) {
-    if (s.rehearsal.variants != variants || s.rehearsal.problems == 0)
+    if (s.rehearsal.most_variants < variants)
       s.rehearsal = detail::Workspace(s.exec, *s.pipeline, s.count, variants, s.m, s.kept);
+    s.rehearsal.use(variants);
     const double* grams = s.message_grams(s.rehearsal, mixings);
     const State::Solved solved = s.solve_stages(s.rehearsal, grams);
     if (in_column_space)

@@ -10,12 +10,12 @@ namespace gauntlet::detail {
 
 /// Buffers of the n × n work for a number of problems: one per inbox when running, one per variant when rehearsing.
 struct Workspace {
-  int problems = 0, variants = 1;
+  int problems = 0, variants = 1, inboxes = 0, most_variants = 0;
   Array<double> messages, seen[2], mixing[2], stage, scratch, pulled, base, anchor_gram;
 
   Workspace() = default;
-  Workspace(Exec& exec, const Pipeline& pipeline, int inboxes, int variants_, int columns, int kept)
-      : problems(inboxes * variants_), variants(variants_) {
+  Workspace(Exec& exec, const Pipeline& pipeline, int inboxes_, int variants_, int columns, int kept)
+      : problems(inboxes_ * variants_), variants(variants_), inboxes(inboxes_), most_variants(variants_) {
     const auto total = static_cast<std::size_t>(problems);
     std::size_t rows = static_cast<std::size_t>(pipeline.n()), most = rows, work = 0;
     for (const auto& stage : pipeline.stages()) {
@@ -34,6 +34,9 @@ struct Workspace {
     base = Array<double>(exec, total * (m + k + 1));
     anchor_gram = Array<double>(exec, total * (n + 1) * (n + 1));
   }
+
+  /// Works on so many variants of each inbox from now on, at most as many as there is room for.
+  void use(int variants_) { variants = variants_, problems = inboxes * variants_; }
 };
 
 }  // namespace gauntlet::detail
