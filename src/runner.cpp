@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "src/cohort.hpp"
 #include "src/data/deal.hpp"
@@ -39,8 +40,11 @@ constexpr std::size_t most_cells_together = 65535;
 /// On the CPU every cell is a cohort of its own; on CUDA cells of one key are put together while memory lasts.
 std::deque<Cohort> form_cohorts(std::vector<Cell> cells, bool together, std::size_t memory_bytes) {
   std::deque<Cohort> cohorts;
-  std::map<std::pair<std::string, const Dataset*>, std::size_t> open;  // key → cohort that still has room
-  std::map<std::pair<std::string, const Dataset*>, std::size_t> room;  // key → cells that fit
+  struct Open {
+    std::size_t cohort, bytes;
+  };
+  std::map<std::pair<std::string, const Dataset*>, Open> open;  // by key: the cohort that still has room
+  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> known;
   for (Cell& cell : cells) {
     const DatasetPointer dataset = dataset_of(cell);
     if (!together) {
@@ -48,15 +52,15 @@ std::deque<Cohort> form_cohorts(std::vector<Cell> cells, bool together, std::siz
       continue;
     }
     const auto key = std::make_pair(cohort_key(cell), dataset.get());
-    if (room.count(key) == 0) {
-      const std::size_t fitting = memory_bytes / std::max<std::size_t>(1, bytes_per_cell(cell, *dataset));
-      room[key] = std::clamp<std::size_t>(fitting, 1, most_cells_together);
-    }
+    const auto [size, is_new] = known.try_emplace({key.first, cell.attack, cell.defense}, 0);
+    if (is_new) size->second = bytes_per_cell(cell, *dataset);
     const auto found = open.find(key);
-    if (found != open.end() && cohorts[found->second].cells.size() < room[key]) {
-      cohorts[found->second].cells.push_back(std::move(cell));
+    if (found != open.end() && cohorts[found->second.cohort].cells.size() < most_cells_together &&
+        found->second.bytes + size->second <= memory_bytes) {
+      cohorts[found->second.cohort].cells.push_back(std::move(cell));
+      found->second.bytes += size->second;
     } else {
-      open[key] = cohorts.size();
+      open[key] = {cohorts.size(), size->second};
       cohorts.push_back({dataset, {std::move(cell)}});
     }
   }

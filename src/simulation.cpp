@@ -56,10 +56,13 @@ std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
   const auto estimator = make<Estimator>(cell.estimator, "estimator", cell);
   const auto optimizer = make<Optimizer>(cell.optimizer, "optimizer", cell);
   const int batch = cell.batch > 0 ? cell.batch : dataset.train.count;
-  // Messages and the estimator's rows per worker; parameters, aggregate, attack rows and the rule's own per cell.
-  const int workers = cell.workers + (trusted_batch(cell) > 0);
-  const auto rows =
-      static_cast<std::size_t>(workers * (1 + estimator->rows_per_worker()) + 8 + optimizer->rows_per_replica());
+  const Pipeline defense(parse_pipeline(cell.defense), cell.workers, cell.declared);
+  const auto attack = cell.byzantine > 0 ? make_attack(cell) : nullptr;
+  // Messages and the estimator's rows per worker; parameters, aggregate and what attack and defense keep per cell.
+  const int workers = cell.workers + (defense.trusted_batch() > 0);
+  std::size_t rows = static_cast<std::size_t>(workers) * (1 + estimator->rows_per_worker()) + 5;
+  rows += optimizer->rows_per_replica() + defense.memory_rows();
+  if (attack) rows += attack->extra_rows() + attack->memory_rows();
   const auto inputs = static_cast<std::size_t>(workers) * batch * dataset.features;
   return (rows * static_cast<std::size_t>(padded(model->parameters())) + inputs) * sizeof(float) +
          model->bytes_per_replica(workers, batch);

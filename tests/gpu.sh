@@ -108,6 +108,10 @@ assert [a[k]["status"] for k in a] == [b[k]["status"] for k in a] and mean < 0.0
 EOF
 [ -f "$out/backends-agree.log" ] && note "    $(tail -n 1 "$out/backends-agree.log")"
 
+# Every attack against every rule.
+step 120 full-matrix "$gauntlet" run experiments/full-matrix.toml --device "$first" --out "$out/full-matrix" \
+  --set rounds=20 --set evaluate_every=20
+
 if [ -n "$shared" ] && ls "$shared"/data/mnist/train-images* >/dev/null 2>&1; then
   for device in $devices; do
     step 150 "mnist-$device" "$gauntlet" run experiments/mnist.toml --device $device --out "$out/mnist-$device" \
@@ -119,10 +123,12 @@ note ""
 note "## Benchmarks"
 note ""
 if [ "$devices" = cpu ]; then
-  benches=("passes" "rules" "round --cells 4" "round --cells 2 --model cnn --rounds 8")
+  benches=("passes" "rules" "round --cells 4" "round --cells 2 --model cnn --rounds 8"
+    "round --cells 4 --attack alie --attack optimal-alie --defense krum --defense trimmed-mean")
 else
   benches=("passes --cells 64" "passes --cells 1" "rules --cells 64" "round --cells 1" "round --cells 64"
-    "round --cells 64 --model cnn --rounds 20" "round --cells 512")
+    "round --cells 64 --model cnn --rounds 20" "round --cells 512"
+    "round --cells 64 --attack alie --attack optimal-alie --defense krum --defense trimmed-mean")
 fi
 for bench in "${benches[@]}"; do
   name="bench-${bench// /_}"

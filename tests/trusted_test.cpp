@@ -275,6 +275,17 @@ TEST_CASE("cells with and without a server, or with different ones, do not share
         bytes_per_cell(digits("ipm", "mean"), *load_dataset("synthetic-digits", "", 0, 2)));
 }
 
+TEST_CASE("cohorts are sized with what rules and attacks keep from round to round", "[cohort]") {
+  const auto dataset = load_dataset("synthetic-digits", "", 0, 2);
+  const auto bytes = [&](const std::string& attack, const std::string& defense) {
+    return bytes_per_cell(digits(attack, defense, 9, 2), *dataset);
+  };
+  for (const char* keeps :
+       {"signsgd-fd", "foolsgold", "safeguard", "byzantine-sgd", "mixture(rules=[median, foolsgold])"})
+    CHECK(bytes("ipm", keeps) > bytes("ipm", "median"));
+  CHECK(bytes("delayed(rounds=100)", "median") > 5 * bytes("delayed(rounds=1)", "median"));
+}
+
 TEST_CASE("the server's samples are different ones and depend on the seed alone", "[trusted]") {
   const auto dataset = load_dataset("synthetic-digits(train=500, test=10)", "", 0, 1);
   auto drawn = deal_trusted(*dataset, 100, 3);

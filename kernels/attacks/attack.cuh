@@ -69,6 +69,9 @@ class Attack {
  public:
   virtual ~Attack() = default;
   virtual int extra_rows() const { return 0; }
+  virtual int memory_rows() const {
+    return 0;
+  }  ///< padded vectors of d numbers kept per cell; cohorts are sized with it
   virtual bool uses_own_messages() const { return false; }  ///< the workers then compute them
   virtual bool flips_labels() const { return false; }       ///< of the attackers' own samples
   virtual bool knows_defense() const { return false; }      ///< bind() then gets a rehearsal

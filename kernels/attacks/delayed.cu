@@ -33,6 +33,7 @@ class Delayed final : public Attack {
  public:
   Delayed(int rounds, int f) : rounds_(rounds), f_(f) {}
   int extra_rows() const override { return f_; }
+  int memory_rows() const override { return f_ * rounds_; }
   bool uses_own_messages() const override { return true; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal*) const override {
     return std::make_unique<Bound>(exec, view, rounds_);

@@ -83,6 +83,8 @@ class Stage {
   virtual Need need() const { return Need::nothing; }
   /// Doubles of scratch per inbox of n messages.
   virtual std::size_t scratch(int n) const { return (void)n, 0; }
+  /// Padded vectors of d numbers that it keeps per inbox of n messages; cohorts are sized with it.
+  virtual int memory_rows(int n) const { return (void)n, 0; }
   /// What the stages within this one do not find met, as unmet_need() of pipeline.cuh says it, or empty.
   virtual std::string unmet_within() const { return {}; }
 

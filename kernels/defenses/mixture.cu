@@ -35,6 +35,11 @@ class Mixture final : public CustomStage {
       : pipelines_(std::move(pipelines)), shares_(std::move(shares)), unmet_(std::move(unmet)) {}
 
   std::string unmet_within() const override { return unmet_; }
+  int memory_rows(int) const override {
+    int rows = 0;
+    for (const auto& pipeline : pipelines_) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows();
+    return rows;
+  }
 
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Run>(exec, job, pipelines_, shares_);

@@ -74,6 +74,12 @@ Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f)
   });
 }
 
+int Pipeline::memory_rows() const {
+  int rows = 0;
+  for (const auto& stage : stages_) rows += stage->memory_rows(n_);
+  return rows;
+}
+
 void Pipeline::check_trusted(bool given) const {
   if (trusted_batch_ > 0 && !given)
     throw UserError("defense '" + text_ +

@@ -27,6 +27,8 @@ class Pipeline {
   int rows_out() const { return rows_out_; }
   /// How many samples the server holds to compute a message that the rule trusts; 0: the rule takes none.
   int trusted_batch() const { return trusted_batch_; }
+  /// Padded vectors of d numbers that its stages keep per inbox.
+  int memory_rows() const;
   /// \throws UserError when the rule takes a trusted message and none is given.
   void check_trusted(bool given) const;
 

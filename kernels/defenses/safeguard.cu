@@ -43,7 +43,7 @@ struct AddNoise {
 
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
     for (int l = 0; l < span_width; l += 2) {
-      const Random random(seeds[c], Purpose::noise, 0, static_cast<std::uint32_t>(*round),
+      const Random random(seeds[c], Purpose::defense, 4, static_cast<std::uint32_t>(*round),
                           static_cast<std::uint32_t>((k + l) / 2));
       for (int i = 0; i < 2 && k + l + i < d; ++i) out[c][k + l + i] += deviation * random.normal(i);
     }
@@ -84,6 +84,7 @@ class Safeguard final : public CustomStage {
  public:
   explicit Safeguard(const Guard& guard) : guard_(guard) {}
 
+  int memory_rows(int n) const override { return 2 * n; }
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Run>(exec, job, guard_);
   }
