@@ -43,8 +43,8 @@ struct MergedColumn {
   int copies, n;
   Lanes copy;
 
-  Lanes at(int i) const { return upper(sorted[i - copies], lower(sorted[i], copy)); }
-  Lanes sum(int from, int to) const {
+  GAUNTLET_HD Lanes at(int i) const { return upper(sorted[i - copies], lower(sorted[i], copy)); }
+  GAUNTLET_HD Lanes sum(int from, int to) const {
     Lanes even(0.0f), odd(0.0f);  // two sums, since an addition waits for the one before it
     int i = from;
     for (; i + 1 < to; i += 2) even = even + at(i), odd = odd + at(i + 1);

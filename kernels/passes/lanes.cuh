@@ -15,12 +15,21 @@ inline constexpr int lane_count = 8;
 
 /// The floats of neighboring coordinates.
 struct Lanes {
+#if GAUNTLET_DEVICE
+  using Vector = float;  // device code knows no such vectors and never uses one; it only has to compile
+#else
   using Vector = float __attribute__((vector_size(sizeof(float) * lane_count)));
+#endif
   Vector v;
 
   Lanes() = default;
   GAUNTLET_HD explicit Lanes(float value) : v(value - Vector{}) {}
-  GAUNTLET_HD explicit Lanes(Vector value) : v(value) {}
+
+  GAUNTLET_HD static Lanes of(Vector vector) {
+    Lanes lanes;
+    lanes.v = vector;
+    return lanes;
+  }
 
   static Lanes load(const float* from) {
     Lanes lanes;
@@ -30,28 +39,28 @@ struct Lanes {
   void store(float* to) const { std::memcpy(to, &v, sizeof v); }
 };
 
-GAUNTLET_HD inline Lanes operator+(const Lanes& a, const Lanes& b) { return Lanes(a.v + b.v); }
-GAUNTLET_HD inline Lanes operator-(const Lanes& a, const Lanes& b) { return Lanes(a.v - b.v); }
-GAUNTLET_HD inline Lanes operator*(const Lanes& a, const Lanes& b) { return Lanes(a.v * b.v); }
-GAUNTLET_HD inline Lanes operator/(const Lanes& a, const Lanes& b) { return Lanes(a.v / b.v); }
+GAUNTLET_HD inline Lanes operator+(const Lanes& a, const Lanes& b) { return Lanes::of(a.v + b.v); }
+GAUNTLET_HD inline Lanes operator-(const Lanes& a, const Lanes& b) { return Lanes::of(a.v - b.v); }
+GAUNTLET_HD inline Lanes operator*(const Lanes& a, const Lanes& b) { return Lanes::of(a.v * b.v); }
+GAUNTLET_HD inline Lanes operator/(const Lanes& a, const Lanes& b) { return Lanes::of(a.v / b.v); }
 
 /// The smaller and the larger of two numbers, neither of which is NaN.
-GAUNTLET_HD inline Lanes lower(const Lanes& a, const Lanes& b) { return Lanes(a.v < b.v ? a.v : b.v); }
-GAUNTLET_HD inline Lanes upper(const Lanes& a, const Lanes& b) { return Lanes(a.v > b.v ? a.v : b.v); }
+GAUNTLET_HD inline Lanes lower(const Lanes& a, const Lanes& b) { return Lanes::of(a.v < b.v ? a.v : b.v); }
+GAUNTLET_HD inline Lanes upper(const Lanes& a, const Lanes& b) { return Lanes::of(a.v > b.v ? a.v : b.v); }
 
 /// a where p ≤ q, else b.
 GAUNTLET_HD inline Lanes if_not_above(const Lanes& p, const Lanes& q, const Lanes& a, const Lanes& b) {
-  return Lanes(p.v <= q.v ? a.v : b.v);
+  return Lanes::of(p.v <= q.v ? a.v : b.v);
 }
 /// −1, 0 or 1; 0 for NaN.
 GAUNTLET_HD inline Lanes sign_of(const Lanes& a) {
   const Lanes zero(0.0f), one(1.0f);
-  return Lanes((a.v > zero.v ? one.v : zero.v) - (a.v < zero.v ? one.v : zero.v));
+  return Lanes::of((a.v > zero.v ? one.v : zero.v) - (a.v < zero.v ? one.v : zero.v));
 }
 /// NaN becomes +∞, so that it sorts last.
 GAUNTLET_HD inline Lanes without_nan(const Lanes& a) {
   const Lanes infinite(INFINITY);
-  return Lanes(a.v == a.v ? a.v : infinite.v);
+  return Lanes::of(a.v == a.v ? a.v : infinite.v);
 }
 
 GAUNTLET_HD inline float lower(float a, float b) { return a < b ? a : b; }
