@@ -24,14 +24,14 @@ Vector error_under(Exec& exec, const std::string& defense, const Matrix& honest,
   Matrix inbox = honest;
   while (static_cast<int>(inbox.size()) < n) inbox.push_back(b);
   const int f = n - static_cast<int>(honest.size());
-  const auto output = aggregate_rows(exec, defense, f, n, d, flat(inbox).data());
+  const auto output = aggregate_rows(exec, defense, f, n, static_cast<int>(b.size()), flat(inbox).data());
   return Vector(output.begin(), output.end()) - mean(honest);
 }
 
-/// Strengths from `maximum` / 2^`octaves` to `maximum`, each half a percent above the one before.
-std::vector<double> fine_grid(double maximum, double octaves) {
+/// Strengths from `maximum` / 2^`octaves` to `maximum`, each `ratio` times the one before.
+std::vector<double> fine_grid(double maximum, double octaves, double ratio = 1.005) {
   std::vector<double> grid;
-  for (double s = maximum * std::exp2(-octaves); s < maximum; s *= 1.005) grid.push_back(s);
+  for (double s = maximum * std::exp2(-octaves); s < maximum; s *= ratio) grid.push_back(s);
   grid.push_back(maximum);
   return grid;
 }
@@ -115,6 +115,32 @@ TEST_CASE("attacks that maximize harm do as well as a fine grid searched by hand
           for (int b = 1; b < f; ++b)
             CHECK(Vector(sent.begin() + b * d, sent.begin() + (b + 1) * d) == first_message(sent));
         }
+}
+
+// Like the gradient of a network on MNIST: a few hundred coordinates hold most of the norm.
+TEST_CASE("a search on a sample of the coordinates finds what a search on all of them finds", "[attacks]") {
+  constexpr int many = 50'000, f = 3;
+  const auto scales = random_rows(80, 1, many);
+  Matrix honest = random_rows(81, n - f, many);
+  const auto common = random_rows(82, 1, many);
+  for (Vector& row : honest)
+    for (std::size_t k = 0; k < many; ++k) row[k] = std::exp(0.67 * scales[0][k]) * (row[k] + common[0][k]);
+  const Vector mu = mean(honest), sigma = deviation(honest);
+  Matrix rows = honest;
+  rows.resize(n, mu);
+  for (const auto& exec : test_backends())
+    for (const std::string attack : {"optimal-alie", "optimal-ipm"})
+      for (const char* defense : {"median", "trimmed-mean", "meamed", "phocas", "nnm | trimmed-mean"}) {
+        INFO(attack << " against " << defense << " on " << backend_name(*exec));
+        double most = 0;
+        for (const double z : fine_grid(20, 8, 1.1)) {
+          const Vector sent = attack == "optimal-ipm" ? -z * mu : mu - z * sigma;
+          most = std::max(most, norm(error_under(*exec, defense, honest, sent)));
+        }
+        const auto sent = attack_rows(*exec, attack, defense, f, n, many, flat(rows).data());
+        const Vector first(sent.begin(), sent.begin() + many);
+        CHECK(norm(error_under(*exec, defense, honest, first)) > 0.97 * most);
+      }
 }
 
 TEST_CASE("a search leaves the defense's memory as it was", "[attacks]") {

@@ -42,7 +42,9 @@ struct AttackView {
 
 /// The defense as an attacker who knows it may use it: Defense::rehearse of pipeline.cuh, handed over as a callable so
 /// that attacks do not depend on defenses. `mixings` is [cells][variants][n][m]; `outcome` is [cells][variants][2]:
-/// the squared distance of the output from Σ reference[c][p] x_p, and ⟨output − that sum, base row `direction`⟩.
+/// the squared distance of the output from Σ reference[c][p] x_p, and ⟨output − that sum, base row `direction`⟩. With
+/// direction −1 the distance under a column rule is estimated from a sample of the coordinates when there are very many
+/// (ColumnSample): good for comparing variants with each other.
 class Rehearsal {
  public:
   virtual ~Rehearsal() = default;

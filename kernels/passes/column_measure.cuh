@@ -13,14 +13,16 @@ namespace gauntlet {
 namespace detail {
 
 #if GAUNTLET_CUDA
-/// One block: 128 coordinates, all variants. Writes the block's part of both sums of each variant.
+/// One block: 128 coordinates of the sample, all variants. Writes the block's part of both sums of each variant.
 template <class Reducer, int Bound>
 __global__ void __launch_bounds__(column_threads) measure_kernel(ColumnTrial trial, Reducer reducer, double* partial) {
   extern __shared__ float shared[];
   const int c = blockIdx.y, n = trial.n, m = trial.base.m;
   const float* const* table = trial.base.of(c);
-  const std::int64_t k = std::int64_t{blockIdx.x} * column_threads + threadIdx.x;
-  const bool inside = k < trial.base.d;
+  const std::int64_t looked_at = std::int64_t{blockIdx.x} * column_threads + threadIdx.x;
+  const ColumnSample sample = trial.sample();
+  const std::int64_t k = sample.first(looked_at / lane_count) + looked_at % lane_count;
+  const bool inside = looked_at / lane_count < sample.packets() && k < trial.base.d;
   double point = 0, along = 0;
   if (inside) {
     for (int p = 0; p < m; ++p) {
@@ -49,18 +51,19 @@ __global__ void __launch_bounds__(column_threads) measure_kernel(ColumnTrial tri
 struct ReduceMeasure {
   const double* partial;
   int blocks;
+  double weight;  ///< of the sample
   double* outcome;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const std::int64_t problem = index / 2, which = index % 2;
     double total = 0;
     for (int b = 0; b < blocks; ++b) total += partial[(problem * blocks + b) * 2 + which];
-    outcome[index] = total;
+    outcome[index] = total * weight;
   }
 };
 
-/// Columns whose squares are added up in floats before they enter a double.
-inline constexpr int float_run = 16 * lane_count;
+/// Packets whose squares are added up in floats before they enter a double.
+inline constexpr int float_run = 16;
 
 /// Σ gap² and Σ gap · along of one variant.
 struct MeasureSums {
@@ -77,14 +80,16 @@ struct MeasureSums {
 
 template <class Reducer>
 void measure_on_cpu(const ColumnTrial& trial, const Reducer& reducer, double* outcome) {
+  const ColumnSample sample = trial.sample();
   for (int c = 0; c < trial.base.count; ++c) {
     const float* const* table = trial.base.of(c);
     const double* reference = trial.reference + std::int64_t{c} * trial.base.m;
     InboxTrial<Reducer> variants(trial, reducer, c);
     std::vector<MeasureSums> sums(static_cast<std::size_t>(trial.variants));
     // Beyond d all rows are zero, and so is the gap.
-    for (std::int64_t first = 0; first < trial.base.d; first += float_run) {
-      for (std::int64_t k = first; k < std::min(trial.base.d, first + float_run); k += lane_count) {
+    for (std::int64_t run = 0; run < sample.packets(); run += float_run) {
+      for (std::int64_t j = run; j < std::min(sample.packets(), run + float_run); ++j) {
+        const std::int64_t k = sample.first(j);
         const Lanes point = mix_lanes(table, reference, trial.base.m, k);
         const Lanes along = trial.direction >= 0 ? Lanes::load(table[trial.direction] + k) : Lanes(0.0f);
         variants(k, [&](int t, const Lanes& result) {
@@ -96,9 +101,18 @@ void measure_on_cpu(const ColumnTrial& trial, const Reducer& reducer, double* ou
       }
       for (MeasureSums& sum : sums) sum.end_run();
     }
-    for (std::size_t t = 0; t < sums.size(); ++t)
-      std::copy(sums[t].total, sums[t].total + 2, outcome + 2 * (static_cast<std::size_t>(c) * sums.size() + t));
+    for (const MeasureSums& sum : sums)
+      for (const double total : sum.total) *outcome++ = total * sample.weight();
   }
+}
+
+}  // namespace detail
+
+namespace detail {
+
+/// Blocks of 128 coordinates.
+inline std::int64_t measure_blocks(const ColumnTrial& trial) {
+  return (trial.sample().packets() * lane_count + 127) / 128;
 }
 
 }  // namespace detail
@@ -106,16 +120,17 @@ void measure_on_cpu(const ColumnTrial& trial, const Reducer& reducer, double* ou
 /// Doubles of scratch that measure_columns needs.
 inline std::size_t measure_scratch(const Exec& exec, const ColumnTrial& trial) {
   if (!exec.cuda()) return 0;
-  return static_cast<std::size_t>(trial.base.count) * trial.variants * 2 * ((trial.base.d + 127) / 128);
+  return static_cast<std::size_t>(trial.base.count * detail::measure_blocks(trial)) * trial.variants * 2;
 }
 
-/// outcome[c][v] = {‖reducer(variant v of inbox c) − point‖², ⟨reducer(…) − point, direction row⟩}, in double. The base
-/// rows are read from memory once for all variants and nothing of size d is written.
+/// outcome[c][v] = {‖reducer(variant v of inbox c) − point‖², ⟨reducer(…) − point, direction row⟩}, in double. Without
+/// a direction and with d of 16,384 and more the square is estimated from a sample of 8,192 coordinates or more, the
+/// same for all variants. The base rows are read from memory once for all variants and nothing of size d is written.
 template <class Reducer>
 void measure_columns(Exec& exec, const ColumnTrial& trial, const Reducer& reducer, double* scratch, double* outcome) {
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
-    const int blocks = static_cast<int>((trial.base.d + detail::column_threads - 1) / detail::column_threads);
+    const int blocks = static_cast<int>(detail::measure_blocks(trial));
     const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(trial.base.count));
     const std::size_t shared = detail::column_shared_bytes(trial.n, trial.base.m, true);
     detail::with_bound<20, column_limit>(trial.n, [&](auto bound) {
@@ -124,7 +139,7 @@ void measure_columns(Exec& exec, const ColumnTrial& trial, const Reducer& reduce
     });
     detail::launched(exec, "measure columns");
     parallel_for(exec, "measure blocks", std::int64_t{trial.base.count} * trial.variants * 2,
-                 detail::ReduceMeasure{scratch, blocks, outcome});
+                 detail::ReduceMeasure{scratch, blocks, trial.sample().weight(), outcome});
     return;
   }
 #endif

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <utility>
@@ -13,6 +14,29 @@
 /// Variants of an inbox that an attacker tries on a column rule, as the CPU works through them.
 namespace gauntlet {
 
+/// The coordinates on which variants are compared, in packets of lane_count: all of them, or one packet of each stretch
+/// of neighboring ones, at a place that follows no pattern that the layers of a network could have.
+struct ColumnSample {
+  static constexpr std::int64_t enough = 1024;  ///< packets: from twice as many on, only some are looked at
+
+  std::int64_t all;      ///< packets there are
+  std::int64_t stretch;  ///< packets for each that is looked at
+
+  GAUNTLET_HD ColumnSample(std::int64_t d, bool sparse)
+      : all((d + lane_count - 1) / lane_count), stretch(sparse && all >= 2 * enough ? all / enough : 1) {}
+
+  GAUNTLET_HD std::int64_t packets() const { return (all + stretch - 1) / stretch; }
+  /// What sums over the sample are multiplied by to estimate the sums over everything.
+  GAUNTLET_HD double weight() const { return static_cast<double>(all) / static_cast<double>(packets()); }
+  /// First coordinate of packet j: Fibonacci hashing of the stretch's number.
+  GAUNTLET_HD std::int64_t first(std::int64_t j) const {
+    const std::uint64_t hash = static_cast<std::uint32_t>(j) * 2654435769u;
+    const std::int64_t packet =
+        j * stretch + static_cast<std::int64_t>((hash * static_cast<std::uint64_t>(stretch)) >> 32);
+    return (packet < all ? packet : all - 1) * lane_count;
+  }
+};
+
 /// The variants of some inboxes: they share the base rows and differ in the mixing.
 struct ColumnTrial {
   Rows base;
@@ -20,6 +44,9 @@ struct ColumnTrial {
   const double* mixings = nullptr;    ///< [count][variants][n][m]
   const double* reference = nullptr;  ///< [count][m]: the point Σ_p reference[c][p] x_p
   int direction = -1;                 ///< base row to project on, or −1
+
+  /// A direction may be a single coordinate, which a sample would miss.
+  GAUNTLET_HD ColumnSample sample() const { return {base.d, direction < 0}; }
 };
 
 namespace detail {
