@@ -34,34 +34,60 @@ struct KeepUnsuspicious : GramFunctor {
   }
 };
 
+/// In place of a message's kind: some number of it is not finite.
+constexpr int message_not_finite = -3;
+
+/// What each message is made of: see classify_message.
+struct Classify {
+  Inboxes inboxes;
+  const double* products;  ///< [count][m][m], of which the diagonal tells the finite rows
+  int* kinds;              ///< [count][n]
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const int n = inboxes.n, m = inboxes.base.m;
+    const double* mix = inboxes.mixing + index * m;
+    const double* diagonal = products + index / n * m * m;
+    bool finite = true;
+    for (int p = 0; p < m; ++p) finite = finite && (mix[p] == 0 || diagonal[p * (m + 1)] < INFINITY);
+    const int i = static_cast<int>(index % n);
+    kinds[index] = finite ? detail::classify_message(mix - std::int64_t{i} * m, m, i) : message_not_finite;
+  }
+};
+
 /// Copies `width` coordinates of every message, mixed, the draw being that of the inbox's seed, the round and the
 /// draw's number; all of them where there are no more. A message with a number that is not finite anywhere is written
 /// as NaN.
 struct GatherCoordinates {
   Inboxes inboxes;
-  const double* products;  ///< [count][m][m], of which the diagonal tells the finite rows
+  const int* kinds;  ///< [count][n]
   const std::uint64_t* seeds;
   const int* round;
   int draws;
   std::int64_t width;
   float* out;  ///< [count][draws][n] padded rows of `width` numbers
 
+  GAUNTLET_HD float mixed(const double* mix, const float* const* table, std::int64_t k) const {
+    double value = 0;
+    for (int p = 0; p < inboxes.base.m; ++p) add_weighted(value, mix[p], table[p][k]);
+    return static_cast<float>(value);
+  }
+
   GAUNTLET_HD void operator()(int stack, std::int64_t first) const {
     const int c = stack / draws, draw = stack % draws, n = inboxes.n, m = inboxes.base.m;
     const Permutation place(inboxes.base.d, Random(seeds[c], Purpose::defense, 2, static_cast<std::uint32_t>(*round),
                                                    static_cast<std::uint32_t>(draw)));
     const float* const* table = inboxes.base.of(c);
-    for (int i = 0; i < n; ++i) {
-      const double* mix = inboxes.mixing + (std::int64_t{c} * n + i) * m;
-      bool finite = true;
-      for (int p = 0; p < m; ++p)
-        finite = finite && (mix[p] == 0 || products[(std::int64_t{c} * m + p) * m + p] < INFINITY);
-      float* row = out + (std::int64_t{stack} * n + i) * padded(width);
-      for (std::int64_t k = first; k < first + span_width && k < width; ++k) {
-        const std::int64_t from = width < inboxes.base.d ? place(k) : k;
-        double value = finite ? 0 : NAN;
-        for (int p = 0; p < m && finite; ++p) add_weighted(value, mix[p], table[p][from]);
-        row[k] = static_cast<float>(value);
+    for (std::int64_t k = first; k < first + span_width && k < width; ++k) {
+      const std::int64_t from = width < inboxes.base.d ? place(k) : k;
+      float value = 0;
+      for (int i = 0; i < n; ++i) {
+        const std::int64_t message = std::int64_t{c} * n + i;
+        const int kind = kinds[message];
+        if (kind >= 0)
+          value = table[kind][from];
+        else if (kind != detail::message_same)
+          value = kind == message_not_finite ? NAN : mixed(inboxes.mixing + message * m, table, from);
+        out[(std::int64_t{stack} * n + i) * padded(width) + k] = value;
       }
     }
   }
@@ -110,6 +136,7 @@ class DivideAndConquer final : public CustomStage {
       const auto stacks = static_cast<std::size_t>(count) * draws, m = static_cast<std::size_t>(job.inboxes.base.m);
       norm_parts = Array<double>(exec, gram_scratch(exec, job.inboxes.base));
       norms = Array<double>(exec, count * m * m);
+      kinds = Array<int>(exec, static_cast<std::size_t>(count) * n);
       parts = Array<double>(exec, gram_scratch(exec, stack_rows()));
       products = Array<double>(exec, stacks * n * n);
       scratch = Array<double>(exec, stacks * select.scratch(n));
@@ -121,8 +148,10 @@ class DivideAndConquer final : public CustomStage {
 
     void run(bool) override {
       gram(exec, job.inboxes.base, GramPart::norms, norm_parts.data(), norms.data());
+      parallel_for(exec, "classify messages", std::int64_t{count} * n,
+                   Classify{job.inboxes, norms.data(), kinds.data()});
       parallel_spans(exec, "sample coordinates", count * draws, width,
-                     GatherCoordinates{job.inboxes, norms.data(), job.seeds, job.round, draws, width, sampled.row(0)});
+                     GatherCoordinates{job.inboxes, kinds.data(), job.seeds, job.round, draws, width, sampled.row(0)});
       gram(exec, stack_rows(), GramPart::full, parts.data(), products.data());
       const GramBatch batch{count * draws, n, job.f, n, draws, products.data(), job.seeds, job.round, scratch.data()};
       detail::solve(exec, batch, select, kept.data(), n);
@@ -137,6 +166,7 @@ class DivideAndConquer final : public CustomStage {
     std::int64_t width;
     RowStore sampled;
     Array<const float*> table;
+    Array<int> kinds;
     Array<double> norm_parts, norms, parts, products, scratch, kept, weights;
     WeightedOutput output;
   };
