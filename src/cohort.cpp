@@ -39,7 +39,7 @@ std::unique_ptr<Attack> make_attack(const Cell& cell) {
 }
 
 bool computes_own(const Cell& cell, const Attack& attack) {
-  return cell.byzantine > 0 && (attack.uses_own_messages() || attack.flips_labels() || !attack.window.always());
+  return cell.byzantine > 0 && (attack.uses_own_messages() || attack.flips_labels() || !attack.window.all());
 }
 
 int trusted_batch(const Cell& cell) {

@@ -61,7 +61,7 @@ std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
   // Messages and the estimator's rows per worker; parameters, aggregate and what attack and defense keep per cell.
   const int workers = cell.workers + (defense.trusted_batch() > 0);
   std::size_t rows = static_cast<std::size_t>(workers) * (1 + estimator->rows_per_worker()) + 5;
-  rows += optimizer->rows_per_replica() + defense.memory_rows();
+  rows += optimizer->rows_per_replica() + defense.memory_rows(model->parameters());
   if (attack) rows += attack->extra_rows() + attack->memory_rows();
   const auto inputs = static_cast<std::size_t>(workers) * batch * dataset.features;
   return (rows * static_cast<std::size_t>(padded(model->parameters())) + inputs) * sizeof(float) +
@@ -151,6 +151,7 @@ struct Simulation::State {
     job.seeds = cell_seeds.data();
     job.round = round.data();
     job.gradient.workers = workers;
+    job.gradient.round = round.data();
     job.gradient.batch = samples->batch();
     job.gradient.parameters.assign(job.query.begin(), job.query.end());
     job.gradient.inputs = samples->inputs();
@@ -160,8 +161,10 @@ struct Simulation::State {
     job.gradient.losses = losses.data();
     if (own) {
       for (const Cell& cell : cells) {
-        const bool flips = make_attack(cell)->flips_labels();
-        for (int w = 0; w < workers; ++w) job.gradient.flipped.push_back(flips && w >= honest && w < senders);
+        const auto attack = make_attack(cell);
+        const RoundWindow flips = attack->flips_labels() ? attack->window : RoundWindow::none();
+        for (int w = 0; w < workers; ++w)
+          job.gradient.flips.push_back(w >= honest && w < senders ? flips : RoundWindow::none());
       }
     }
     bound_estimator = estimator->bind(exec, job);
@@ -200,7 +203,8 @@ struct Simulation::State {
     OptimizerJob job;
     job.d = model->parameters();
     job.parameters = moved().pointers();
-    const std::vector<float*> rows = aggregates.pointers();
+    const std::vector<float*> points = query.pointers(), rows = aggregates.pointers();
+    job.points.assign(points.begin(), points.end());
     job.aggregates.assign(rows.begin(), rows.end());
     job.learning_rates = learning_rates.data();
     job.weight_decay = weight_decays.data();

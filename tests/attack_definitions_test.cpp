@@ -53,7 +53,15 @@ TEST_CASE("fang-trim lies just beyond the honest values, away from where their m
       const double b = 3;
       const Matrix rows = random_rows(91, n, d, common), honest(rows.begin(), rows.end() - f);
       const Vector mu = mean(honest);
-      const Vector sent = message(attack_rows(*exec, "fang-trim(b=3)", "", f, n, d, flat(rows).data()), d);
+      const auto rows_sent = attack_rows(*exec, "fang-trim(b=3)", "", f, n, d, flat(rows).data());
+      const auto same = attack_rows(*exec, "fang-trim(b=3, same=true)", "", f, n, d, flat(rows).data());
+      CHECK(std::equal(same.begin(), same.begin() + d, same.begin() + d));
+      CHECK(std::equal(same.begin(), same.begin() + d, rows_sent.begin()));
+      int equal = 0;
+      for (int k = 0; k < d; ++k)
+        equal += rows_sent[static_cast<std::size_t>(k)] == rows_sent[static_cast<std::size_t>(d + k)];
+      CHECK(equal < d / 100);
+      const Vector sent(rows_sent.begin() + d, rows_sent.begin() + 2 * d);  // of the second attacker
       int outside = 0;
       double share = 0;
       for (std::size_t k = 0; k < mu.size(); ++k) {

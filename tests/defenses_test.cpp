@@ -59,6 +59,28 @@ TEST_CASE("every rule and pre-aggregator agrees with its naive definition on ran
   }
 }
 
+TEST_CASE("messages of signs, where most values are equally near, are drawn to no side") {
+  for (const char* rule : {"meamed", "phocas", "bulyan", "nnm | meamed"})
+    for (const auto& [n, f] : std::vector<std::pair<int, int>>{{11, 2}, {15, 3}}) {
+      FloatMatrix rows = random_inbox(n, f, 300, 77), negated;
+      for (auto& row : rows)
+        for (float& x : row) x = x > 0 ? 1.0f : -1.0f;
+      negated = rows;
+      for (auto& row : negated)
+        for (float& x : row) x = -x;
+      if (std::string(rule) != "bulyan" && std::string(rule) != "nnm | meamed") check_against_reference(rule, rows, f);
+      for (const auto& exec : test_backends()) {
+        INFO(rule << ", n = " << n << " on " << backend_name(*exec));
+        reference::Matrix turned;
+        for (const auto& row : aggregate(*exec, rule, negated, f)) {
+          turned.emplace_back(row.begin(), row.end());
+          for (double& x : turned.back()) x = -x;
+        }
+        CHECK(relative_error(aggregate(*exec, rule, rows, f), turned) <= 1e-6);
+      }
+    }
+}
+
 TEST_CASE("parameters change a rule as its definition says") {
   unsigned seed = 100;
   for (const char* text :

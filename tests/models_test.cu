@@ -88,7 +88,7 @@ struct GradientResult {
 
 GradientResult gradients(Exec& exec, const Model& model, const TaskShape& shape,
                          const std::vector<std::vector<float>>& parameters, const std::vector<HostData>& data,
-                         int workers, int batch, const std::vector<std::uint8_t>& flipped, float alpha, float beta,
+                         int workers, int batch, const std::vector<RoundWindow>& flips, float alpha, float beta,
                          const std::vector<std::vector<float>>& before) {
   const std::int64_t d = model.parameters();
   const auto replicas = static_cast<std::int64_t>(parameters.size());
@@ -97,7 +97,7 @@ GradientResult gradients(Exec& exec, const Model& model, const TaskShape& shape,
   std::vector<Array<float>> floats;
   std::vector<Array<std::int32_t>> integers;
   GradientJob job;
-  job.workers = workers, job.batch = batch, job.flipped = flipped, job.losses = losses.data();
+  job.workers = workers, job.batch = batch, job.flips = flips, job.losses = losses.data();
   job.gradients = rows.pointers();
   for (std::int64_t r = 0; r < replicas; ++r) {
     copy_to(exec, points.row(r), parameters[r].data(), parameters[r].size() * sizeof(float));
@@ -150,8 +150,8 @@ TEST_CASE("Every registered model has the gradient that finite differences give"
     const HostData data(c.shape, c.workers * c.batch, 1);
     const std::vector<float> start = start_of(*model, 3);
     const float alpha = 0.4f, beta = 0.7f;
-    std::vector<std::uint8_t> flipped(static_cast<std::size_t>(c.workers), 0);
-    flipped[1] = c.shape.classes != 0;
+    std::vector<RoundWindow> flips(static_cast<std::size_t>(c.workers), RoundWindow::none());
+    if (c.shape.classes != 0) flips[1] = RoundWindow();
     std::vector<std::vector<float>> before;
     for (int w = 0; w < c.workers; ++w)
       before.push_back(random_numbers(start.size(), 20 + static_cast<std::uint32_t>(w)));
@@ -160,19 +160,19 @@ TEST_CASE("Every registered model has the gradient that finite differences give"
     const auto backends = test_backends();
     for (const auto& exec : backends)
       results.push_back(
-          gradients(*exec, *model, c.shape, {start}, {data}, c.workers, c.batch, flipped, alpha, beta, before));
+          gradients(*exec, *model, c.shape, {start}, {data}, c.workers, c.batch, flips, alpha, beta, before));
     for (int w = 0; w < c.workers; ++w) {
       std::vector<double> point(start.begin(), start.end());
-      const double loss = naive_loss(c, point, data, w, flipped[w] != 0);
+      const double loss = naive_loss(c, point, data, w, flips[static_cast<std::size_t>(w)].holds(0));
       for (const GradientResult& result : results) CHECK(result.losses[w] == Approx(loss).epsilon(2e-5));
       for (int k = 0; k < c.checked; ++k) {
         // Coordinates all over the vector, the last bias included.
         const auto i = static_cast<std::size_t>((c.parameters - 1) * std::int64_t{k} / std::max(c.checked - 1, 1));
         const double value = point[i], step = 1e-7;
         point[i] = value + step;
-        const double above = naive_loss(c, point, data, w, flipped[w] != 0);
+        const double above = naive_loss(c, point, data, w, flips[static_cast<std::size_t>(w)].holds(0));
         point[i] = value - step;
-        const double below = naive_loss(c, point, data, w, flipped[w] != 0);
+        const double below = naive_loss(c, point, data, w, flips[static_cast<std::size_t>(w)].holds(0));
         point[i] = value;
         const double expected = beta * before[w][i] + alpha * (above - below) / (2 * step);
         INFO(c.text << ", worker " << w << ", coordinate " << i);

@@ -57,21 +57,25 @@ std::unique_ptr<Schedule> schedule(const std::string& text) {
 }  // namespace
 
 TEST_CASE("Every optimizer takes the steps of its formula in double precision", "[optimizers]") {
-  constexpr int replicas = 2, rounds = 6, d = 300;
+  // The first without weight decay, the last with its gradients taken elsewhere, as mu2 does.
+  constexpr int replicas = 3, rounds = 6, d = 300;
   for (const auto& exec : test_backends())
     for (const auto& [text, naive] : naive_rules) {
       const ComponentText component = parse_component(text);
       const auto optimizer = Registry<Optimizer>::find(component.name, "optimizer").create(component, 10, 2);
-      RowStore parameters(*exec, replicas, d), aggregates(*exec, replicas, d);
+      RowStore parameters(*exec, replicas, d), aggregates(*exec, replicas, d), query(*exec, 1, d);
       std::vector<float> rates;
       for (int i = 0; i < replicas * rounds; ++i) rates.push_back(0.1f / static_cast<float>(1 + i));
-      const Array<float> device_rates(*exec, rates), decay(*exec, std::vector<float>{0, 0.03f});
+      const Array<float> device_rates(*exec, rates), decay(*exec, std::vector<float>{0, 0.03f, 0.03f});
       Array<int> round(*exec, 1);
 
       OptimizerJob job;
       job.d = d, job.rounds = rounds, job.round = round.data();
       job.learning_rates = device_rates.data(), job.weight_decay = decay.data();
       job.parameters = parameters.pointers();
+      job.points = {parameters.row(0), parameters.row(1), query.row(0)};
+      const std::vector<float> elsewhere(d, 4.0f);
+      copy_to(*exec, query.row(0), elsewhere.data(), d * sizeof(float));
       for (int r = 0; r < replicas; ++r) job.aggregates.push_back(aggregates.row(r));
       const auto bound = optimizer->bind(*exec, job);
 
@@ -94,7 +98,8 @@ TEST_CASE("Every optimizer takes the steps of its formula in double precision", 
           copy_to(*exec, aggregates.row(r), g.data(), d * sizeof(float));
           for (int i = 0; i < d; ++i) {
             double& x = expected[r * d + i];
-            x -= double{rates[r * rounds + t]} * naive(g[i] + (r == 0 ? 0 : 0.03) * x, states[r * d + i], t + 1);
+            x -= double{rates[r * rounds + t]} *
+                 naive(g[i] + (r == 0 ? 0 : 0.03) * (r == 2 ? 4 : x), states[r * d + i], t + 1);
           }
         }
         bound->step();

@@ -81,11 +81,18 @@ inline double trimmed(const Vector& sorted, int trim) {
   return average(Vector(sorted.begin() + trim, sorted.end() - trim));
 }
 
-inline double mean_nearest(Vector sorted, double center, int keep) {
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [&](double a, double b) { return std::abs(a - center) < std::abs(b - center); });
-  sorted.resize(static_cast<std::size_t>(keep));
-  return average(sorted);
+/// The mean of the run of `keep` neighbors that is nearest to the center; of equally near runs, of the lowest and the
+/// highest.
+inline double mean_nearest(const Vector& sorted, double center, int keep) {
+  double least = INFINITY, lowest = 0, highest = 0;
+  for (auto first = sorted.begin(); first + keep <= sorted.end(); ++first) {
+    const Vector run(first, first + keep);
+    double away = 0;
+    for (const double x : run) away += std::abs(x - center);
+    if (away < least) lowest = average(run);
+    if (away <= least) least = away, highest = average(run);
+  }
+  return (lowest + highest) / 2;
 }
 
 inline double krum_score(const Matrix& x, int i, int neighbors, double power) {

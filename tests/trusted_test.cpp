@@ -178,6 +178,20 @@ std::vector<Evaluation> simulate(Exec& exec, const Cell& cell) {
   return simulate(exec, std::vector<Cell>{cell})[0].evaluations;
 }
 
+TEST_CASE("label-flip poisons the rounds of its window alone") {
+  for (const auto& exec : test_backends()) {
+    const auto end = [&](const std::string& attack) {
+      return simulate(*exec, digits(attack, "mean")).back().test_loss;
+    };
+    const double honest = end("sign-flip(start=60)"), poisoned = end("label-flip");
+    CHECK(end("label-flip(start=60)") == honest);
+    CHECK(end("label-flip(start=0, every=1)") == poisoned);
+    const double late = end("label-flip(start=30)"), some = end("label-flip(every=3)");
+    CHECK((honest < some && some < poisoned));
+    CHECK((honest < late && late != poisoned));
+  }
+}
+
 bool equal(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 bool equal(const std::vector<Evaluation>& a, const std::vector<Evaluation>& b) {

@@ -8,6 +8,7 @@
 #include "kernels/exec/array.cuh"
 #include "kernels/exec/launch.cuh"
 #include "kernels/exec/philox.cuh"
+#include "kernels/exec/round_window.cuh"
 #include "kernels/passes/passes.cuh"
 #include "kernels/registry/registry.hpp"
 
@@ -60,13 +61,6 @@ class BoundAttack {
   virtual void act() = 0;
 };
 
-/// The rounds in which an attack acts, counted from 0: start, start + every, … below stop. In other rounds the
-/// Byzantine workers send their own honest messages.
-struct AttackWindow {
-  int start = 0, stop = 0, every = 1;  ///< stop = 0: never stops
-  bool always() const { return start == 0 && stop == 0 && every == 1; }
-};
-
 class Attack {
  public:
   virtual ~Attack() = default;
@@ -79,7 +73,8 @@ class Attack {
   virtual bool knows_defense() const { return false; }      ///< bind() then gets a rehearsal
   virtual std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal* rehearsal) const = 0;
 
-  AttackWindow window;
+  /// When it acts; in other rounds the Byzantine workers send their own honest messages.
+  RoundWindow window;
 };
 
 /// Registers an attack: as Registered<Attack>, and adds the parameters start, stop and every that all attacks have.
@@ -101,7 +96,7 @@ struct RegisteredAttack {
 };
 
 /// After act(): in rounds outside the window, every attacker's message becomes its own honest one.
-void keep_window(Exec& exec, const AttackView& view, const AttackWindow& window);
+void keep_window(Exec& exec, const AttackView& view, const RoundWindow& window);
 
 /// What the functors below may leave out. `extra_rows` > 0 asks for
 /// `GAUNTLET_HD void write(const AttackView&, int c, std::int64_t k) const`, which fills columns [k, k + span_width) of
@@ -136,8 +131,8 @@ struct WriteMixing {
 template <class Functor>
 class MessageAttack final : public Attack {
  public:
-  explicit MessageAttack(Functor functor) : functor_(functor) {}
-  int extra_rows() const override { return Functor::extra_rows; }
+  MessageAttack(Functor functor, int extra_rows) : functor_(functor), extra_rows_(extra_rows) {}
+  int extra_rows() const override { return extra_rows_; }
   bool uses_own_messages() const override { return Functor::own; }
   bool flips_labels() const override { return Functor::flips_labels; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal*) const override {
@@ -158,16 +153,18 @@ class MessageAttack final : public Attack {
     Functor functor;
   };
   Functor functor_;
+  int extra_rows_;
 };
 
 }  // namespace detail
 
 /// An attack from a functor derived from AttackFunctor with
 /// `GAUNTLET_HD double operator()(const AttackView&, int c, int b, int p) const`: the coefficient of base row p in the
-/// message of Byzantine worker b (from 0) of cell c.
+/// message of Byzantine worker b (from 0) of cell c. `extra_rows` is given by those whose number of them is a
+/// parameter.
 template <class Functor>
-std::unique_ptr<Attack> message_attack(Functor functor) {
-  return std::make_unique<detail::MessageAttack<Functor>>(functor);
+std::unique_ptr<Attack> message_attack(Functor functor, int extra_rows = Functor::extra_rows) {
+  return std::make_unique<detail::MessageAttack<Functor>>(functor, extra_rows);
 }
 
 }  // namespace gauntlet

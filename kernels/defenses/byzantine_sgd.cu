@@ -103,7 +103,7 @@ class ByzantineSgd final : public CustomStage {
  public:
   explicit ByzantineSgd(const Thresholds& thresholds) : thresholds_(thresholds) {}
 
-  int memory_rows(int n) const override { return n + 2; }
+  int memory_rows(int n, std::int64_t) const override { return n + 2; }
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Run>(exec, job, thresholds_);
   }

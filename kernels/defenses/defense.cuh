@@ -84,7 +84,7 @@ class Stage {
   /// Doubles of scratch per inbox of n messages.
   virtual std::size_t scratch(int n) const { return (void)n, 0; }
   /// Padded vectors of d numbers that it keeps per inbox of n messages; cohorts are sized with it.
-  virtual int memory_rows(int n) const { return (void)n, 0; }
+  virtual int memory_rows(int n, std::int64_t d) const { return (void)n, (void)d, 0; }
   /// What the stages within this one do not find met, as unmet_need() of pipeline.cuh says it, or empty.
   virtual std::string unmet_within() const { return {}; }
 

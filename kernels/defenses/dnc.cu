@@ -118,6 +118,9 @@ class DivideAndConquer final : public CustomStage {
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Run>(exec, job, select_, draws_, width_);
   }
+  int memory_rows(int n, std::int64_t d) const override {
+    return d <= width_ ? n : static_cast<int>((std::int64_t{draws_} * n * width_ + d - 1) / d);
+  }
 
  private:
   struct Run final : Bound {

@@ -73,7 +73,7 @@ class FoolsGold final : public CustomStage {
  public:
   explicit FoolsGold(FoolsGoldWeights weigh) : weigh_(weigh) {}
 
-  int memory_rows(int n) const override { return n; }
+  int memory_rows(int n, std::int64_t) const override { return n; }
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Run>(exec, job, weigh_);
   }

@@ -21,7 +21,9 @@ const Registered<Stage> meamed([](Entry<Stage>& e) {
   e.role = "rule";
   e.space = "column";
   e.summary = "per coordinate, the mean of the n-f values nearest to the median";
-  e.formula = "mean of the n-f values x_ik with least |x_ik - median_k| for each coordinate k";
+  e.formula =
+      "mean of the n-f values x_ik with least |x_ik - median_k| for each coordinate k; of equally near ones below and "
+      "above, of both choices";
   e.source = "Xie, Koyejo, Gupta, Generalized Byzantine-tolerant SGD, 2018";
   e.parameters = {even_parameter()};
   e.needs = needs_majority;

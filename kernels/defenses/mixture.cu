@@ -35,9 +35,9 @@ class Mixture final : public CustomStage {
       : pipelines_(std::move(pipelines)), shares_(std::move(shares)), unmet_(std::move(unmet)) {}
 
   std::string unmet_within() const override { return unmet_; }
-  int memory_rows(int) const override {
+  int memory_rows(int, std::int64_t d) const override {
     int rows = 0;
-    for (const auto& pipeline : pipelines_) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows();
+    for (const auto& pipeline : pipelines_) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows(d);
     return rows;
   }
 

@@ -21,7 +21,9 @@ const Registered<Stage> phocas([](Entry<Stage>& e) {
   e.role = "rule";
   e.space = "column";
   e.summary = "per coordinate, the mean of the n-f values nearest to the trimmed mean";
-  e.formula = "mean of the n-f values x_ik with least |x_ik - trimmed-mean_k| for each coordinate k";
+  e.formula =
+      "mean of the n-f values x_ik with least |x_ik - trimmed-mean_k| for each coordinate k; of equally near ones "
+      "below and above, of both choices";
   e.source = "Xie, Koyejo, Gupta, Phocas: Dimensional Byzantine-resilient Stochastic Gradient Descent, 2018";
   e.parameters = {trim_parameter()};
   e.needs = needs_majority;

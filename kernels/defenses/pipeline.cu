@@ -74,9 +74,9 @@ Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f)
   });
 }
 
-int Pipeline::memory_rows() const {
+int Pipeline::memory_rows(std::int64_t d) const {
   int rows = 0;
-  for (const auto& stage : stages_) rows += stage->memory_rows(n_);
+  for (const auto& stage : stages_) rows += stage->memory_rows(n_, d);
   return rows;
 }
 

@@ -28,7 +28,7 @@ class Pipeline {
   /// How many samples the server holds to compute a message that the rule trusts; 0: the rule takes none.
   int trusted_batch() const { return trusted_batch_; }
   /// Padded vectors of d numbers that its stages keep per inbox.
-  int memory_rows() const;
+  int memory_rows(std::int64_t d) const;
   /// \throws UserError when the rule takes a trusted message and none is given.
   void check_trusted(bool given) const;
 

@@ -84,7 +84,7 @@ class Safeguard final : public CustomStage {
  public:
   explicit Safeguard(const Guard& guard) : guard_(guard) {}
 
-  int memory_rows(int n) const override { return 2 * n; }
+  int memory_rows(int n, std::int64_t) const override { return 2 * n; }
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Run>(exec, job, guard_);
   }

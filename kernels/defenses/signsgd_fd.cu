@@ -180,7 +180,7 @@ class FederatedDefense final : public CustomStage {
  public:
   FederatedDefense(int initial_rounds, bool weighted) : initial_rounds_(initial_rounds), weighted_(weighted) {}
 
-  int memory_rows(int n) const override { return n; }
+  int memory_rows(int n, std::int64_t) const override { return n; }
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Run>(exec, job, initial_rounds_, weighted_);
   }

@@ -32,7 +32,8 @@ struct CrossEntropy {
     const std::int64_t unit = row / job.batch, replica = unit / job.workers;
     const std::int64_t own_row = row - replica * job.workers * job.batch;
     int label = job.labels[replica][own_row];
-    if (job.flipped != nullptr && job.flipped[unit] != 0) label = job.classes - 1 - label;
+    const int round = job.round != nullptr ? *job.round : 0;
+    if (job.flips != nullptr && job.flips[unit].holds(round)) label = job.classes - 1 - label;
     float* scores = outputs + row * job.classes;
     const float top = scores[highest(scores, job.classes)];
     const float sum = exponential_sum(scores, job.classes, top);

@@ -11,7 +11,8 @@ struct LossJob {
   int classes = 0;                              ///< 0: regression, one output
   const std::int32_t* const* labels = nullptr;  ///< R: W·B
   const float* const* targets = nullptr;        ///< R: W·B
-  const std::uint8_t* flipped = nullptr;        ///< R·W, or null
+  const RoundWindow* flips = nullptr;           ///< R·W, or null
+  const int* round = nullptr;                   ///< or null: 0
 };
 
 /// Replaces the outputs by the derivative of the worker's mean loss (softmax and cross-entropy, or the square of the

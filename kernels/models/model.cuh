@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/exec/array.cuh"
+#include "kernels/exec/round_window.cuh"
 #include "kernels/passes/gather.cuh"
 #include "kernels/registry/registry.hpp"
 
@@ -26,7 +27,8 @@ struct GradientJob {
   std::vector<const float*> inputs;         ///< R: (W·B) × features, worker by worker; replicas may share one
   std::vector<const std::int32_t*> labels;  ///< R: W·B, classification
   std::vector<const float*> targets;        ///< R: W·B, regression
-  std::vector<std::uint8_t> flipped;        ///< R·W: 1 where labels are read as C − 1 − y; empty: none
+  std::vector<RoundWindow> flips;           ///< R·W: rounds in which labels are read as C − 1 − y; empty: none
+  const int* round = nullptr;               ///< the round's number; null: 0
   std::vector<float*> gradients;            ///< R·W: padded rows that run() writes
   float* losses = nullptr;                  ///< R·W: mean loss of each worker's batch; may be null
 };

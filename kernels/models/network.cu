@@ -75,7 +75,7 @@ class NetworkGradient : public GradientPass {
               job.parameters, job.gradients),
         labels_(exec, job.labels),
         targets_(exec, job.targets),
-        flipped_(exec, job.flipped),
+        flips_(exec, job.flips),
         sample_losses_(exec, static_cast<std::size_t>(units_) * static_cast<std::size_t>(job.batch)),
         losses_(job.losses) {
     loss_ = {static_cast<int>(job.parameters.size()),
@@ -84,7 +84,8 @@ class NetworkGradient : public GradientPass {
              classes,
              labels_.data(),
              targets_.data(),
-             flipped_.data()};
+             flips_.data(),
+             job.round};
   }
 
   void run(float alpha, float beta) override {
@@ -99,7 +100,7 @@ class NetworkGradient : public GradientPass {
   Tape tape_;
   Array<const std::int32_t*> labels_;
   Array<const float*> targets_;
-  Array<std::uint8_t> flipped_;
+  Array<RoundWindow> flips_;
   Array<float> sample_losses_;
   float* losses_;
   LossJob loss_;

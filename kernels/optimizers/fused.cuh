@@ -20,6 +20,7 @@ template <class Rule>
 struct FusedStep {
   Rule rule;
   float* const* parameters;
+  const float* const* points;
   const float* const* aggregates;
   float* const* state_a;
   float* const* state_b;
@@ -31,18 +32,24 @@ struct FusedStep {
   GAUNTLET_HD void operator()(int r, std::int64_t k) const {
     const Rule now = rule.at(*round + 1);
     const float rate = learning_rates[std::int64_t{r} * rounds + *round], decay = weight_decay[r];
-    float* __restrict__ x = parameters[r] + k;
-    const float* __restrict__ g = aggregates[r] + k;
+    float gradient[span_width];  // read first: the point may be the row that is written
+    for (int j = 0; j < span_width; ++j) gradient[j] = aggregates[r][k + j] + decay * points[r][k + j];
+    move(now, rate, gradient, parameters[r] + k, r, k);
+  }
+
+ private:
+  GAUNTLET_HD void move(const Rule& now, float rate, const float* g, float* __restrict__ x, int r,
+                        std::int64_t k) const {
     float unused = 0;
     if constexpr (Rule::states == 0) {
-      for (int j = 0; j < span_width; ++j) x[j] -= rate * now(g[j] + decay * x[j], unused, unused);
+      for (int j = 0; j < span_width; ++j) x[j] -= rate * now(g[j], unused, unused);
     } else if constexpr (Rule::states == 1) {
       float* __restrict__ a = state_a[r] + k;
-      for (int j = 0; j < span_width; ++j) x[j] -= rate * now(g[j] + decay * x[j], a[j], unused);
+      for (int j = 0; j < span_width; ++j) x[j] -= rate * now(g[j], a[j], unused);
     } else {
       float* __restrict__ a = state_a[r] + k;
       float* __restrict__ b = state_b[r] + k;
-      for (int j = 0; j < span_width; ++j) x[j] -= rate * now(g[j] + decay * x[j], a[j], b[j]);
+      for (int j = 0; j < span_width; ++j) x[j] -= rate * now(g[j], a[j], b[j]);
     }
   }
 };
@@ -65,10 +72,12 @@ class FusedOptimizer : public Optimizer {
           d_(job.d),
           state_(exec, static_cast<std::int64_t>(job.parameters.size()) * Rule::states, job.d),
           parameters_(exec, job.parameters),
+          points_(exec, job.points),
           aggregates_(exec, job.aggregates),
           states_(exec, state_.pointers()),
           step_{rule,
                 parameters_.data(),
+                points_.data(),
                 aggregates_.data(),
                 states_.data(),
                 states_.data() + (Rule::states == 2 ? job.parameters.size() : 0),
@@ -84,7 +93,7 @@ class FusedOptimizer : public Optimizer {
     std::int64_t d_;
     RowStore state_;
     Array<float*> parameters_;
-    Array<const float*> aggregates_;
+    Array<const float*> points_, aggregates_;
     Array<float*> states_;
     FusedStep<Rule> step_;
   };

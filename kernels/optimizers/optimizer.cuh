@@ -14,9 +14,10 @@ namespace gauntlet {
 struct OptimizerJob {
   std::int64_t d = 0;
   std::vector<float*> parameters;         ///< R padded rows
+  std::vector<const float*> points;       ///< R padded rows: where the gradients were taken, often the parameters
   std::vector<const float*> aggregates;   ///< R padded rows
   const float* learning_rates = nullptr;  ///< R × rounds, in the back end's memory
-  const float* weight_decay = nullptr;    ///< R; λ·x is added to the aggregate
+  const float* weight_decay = nullptr;    ///< R; λ · point is added to the aggregate
   int rounds = 0;
   const int* round = nullptr;  ///< the round counter, from 0, in the back end's memory
 };

@@ -60,9 +60,10 @@ struct Column {
   }
 };
 
-/// The mean of the `keep` of a sorted column's values that are nearest to `center`, the lower of two equally near ones
-/// first. They are a run of neighbors, which moves up as long as the value beyond its end is nearer than its first. So
-/// of the values s, s + keep, s + 2 keep, … it holds exactly one, and those from n − keep to keep − 1 always.
+/// The mean of the `keep` of a sorted column's values that are nearest to `center`. They are a run of neighbors, which
+/// moves up as long as the value beyond its end is nearer than its first. So of the values s, s + keep, s + 2 keep, …
+/// it holds exactly one, and those from n − keep to keep − 1 always. Where runs are equally near, as with messages of
+/// signs, it is the mean of the lowest and the highest: no side is preferred.
 template <class Values>
 GAUNTLET_HD typename Values::Number mean_nearest(const Values& column, typename Values::Number center, int keep) {
   using T = typename Values::Number;
@@ -72,7 +73,7 @@ GAUNTLET_HD typename Values::Number mean_nearest(const Values& column, typename 
     T value = column.at(first), here = value;
     for (int s = first; s < latest; s += keep) {
       const T next = column.at(s + keep);
-      value = if_not_above(center - here, next - center, value, next);
+      value = of_nearer(center - here, next - center, value, next);
       here = next;
     }
     total = total + value;
@@ -156,7 +157,7 @@ void with_bound(int n, Action action) {
 
 #if GAUNTLET_CUDA
 constexpr int column_threads = 128;
-constexpr std::size_t staged_limit = 48 * 1024;  ///< bytes of mixing kept in shared memory; more is read through L1
+constexpr std::size_t staged_limit = 47 * 1024;  ///< bytes of mixing kept in shared memory; more is read through L1
 
 /// Shared memory of one block: the mixing as floats if it is small enough, and what each message is made of.
 inline std::size_t column_shared_bytes(int n, int m, bool mixed) {

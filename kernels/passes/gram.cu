@@ -201,6 +201,13 @@ std::size_t gram_scratch(const Exec& exec, const Rows& rows) {
 void gram(Exec& exec, const Rows& rows, GramPart part, double* scratch, double* products) {
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
+    constexpr int limit = 65535;  // of a grid's third dimension
+    if (rows.count > limit) {
+      const Rows first{limit, rows.m, rows.d, rows.row}, rest{rows.count - limit, rows.m, rows.d, rows.of(limit)};
+      gram(exec, first, part, scratch, products);
+      return gram(exec, rest, part, scratch + gram_scratch(exec, first),
+                  products + std::int64_t{limit} * rows.m * rows.m);
+    }
     const int tiles = (rows.m + tile - 1) / tile, chunks = chunks_of(rows.d);
     const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(tiles * (tiles + 1) / 2),
                     static_cast<unsigned>(rows.count));

@@ -48,9 +48,11 @@ GAUNTLET_HD inline Lanes operator/(const Lanes& a, const Lanes& b) { return Lane
 GAUNTLET_HD inline Lanes lower(const Lanes& a, const Lanes& b) { return Lanes::of(a.v < b.v ? a.v : b.v); }
 GAUNTLET_HD inline Lanes upper(const Lanes& a, const Lanes& b) { return Lanes::of(a.v > b.v ? a.v : b.v); }
 
-/// a where p ≤ q, else b.
-GAUNTLET_HD inline Lanes if_not_above(const Lanes& p, const Lanes& q, const Lanes& a, const Lanes& b) {
-  return Lanes::of(p.v <= q.v ? a.v : b.v);
+/// a where p < q, b where p > q, their mean where both are equal; b with NaN.
+GAUNTLET_HD inline Lanes of_nearer(const Lanes& p, const Lanes& q, const Lanes& a, const Lanes& b) {
+  const Lanes between = Lanes(0.5f) * (a + b);
+  const Lanes not_first = Lanes::of(p.v == q.v ? between.v : b.v);
+  return Lanes::of(p.v < q.v ? a.v : not_first.v);
 }
 /// −1, 0 or 1; 0 for NaN.
 GAUNTLET_HD inline Lanes sign_of(const Lanes& a) {
@@ -65,7 +67,9 @@ GAUNTLET_HD inline Lanes without_nan(const Lanes& a) {
 
 GAUNTLET_HD inline float lower(float a, float b) { return a < b ? a : b; }
 GAUNTLET_HD inline float upper(float a, float b) { return a > b ? a : b; }
-GAUNTLET_HD inline float if_not_above(float p, float q, float a, float b) { return p <= q ? a : b; }
+GAUNTLET_HD inline float of_nearer(float p, float q, float a, float b) {
+  return p < q ? a : p == q ? 0.5f * (a + b) : b;
+}
 GAUNTLET_HD inline float sign_of(float a) { return static_cast<float>(a > 0) - static_cast<float>(a < 0); }
 GAUNTLET_HD inline float without_nan(float a) { return a == a ? a : INFINITY; }
 
