@@ -2,11 +2,14 @@
 #include "src/runner.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <exception>
 #include <map>
 #include <mutex>
+#include <new>
 #include <set>
 #include <thread>
 #include <tuple>
@@ -120,6 +123,7 @@ class Runner {
       results = simulation.run(hooks);
       if (results.empty()) return;  // stopped
     } catch (const std::exception& error) {
+      const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
       // One bad cell must not take the others of its cohort with it, and neither must a cohort that does not fit.
       if (cells.size() > 1) {
         for (const Cell& cell : cells)
@@ -129,7 +133,8 @@ class Runner {
       CellResult failed;
       failed.cell = cells.front().index;
       failed.status = CellStatus::failed;
-      failed.reason = error.what();
+      failed.reason =
+          memory ? "out of memory; try fewer workers, a smaller model or batch, or fewer --threads" : error.what();
       results = {failed};
     }
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -177,8 +182,14 @@ void check_cells(const std::vector<Cell>& cells) {
 }
 
 int default_threads() {
-  if (const char* text = std::getenv("GAUNTLET_THREADS"))
-    if (const int threads = std::atoi(text); threads > 0) return threads;
+  if (const char* text = std::getenv("GAUNTLET_THREADS"); text != nullptr && *text != '\0') {
+    int threads = 0;
+    const char* end = text + std::strlen(text);
+    const auto [rest, code] = std::from_chars(text, end, threads);
+    if (code != std::errc() || rest != end || threads < 1 || threads > 4096)
+      throw UserError("GAUNTLET_THREADS = '" + std::string(text) + "': a whole number in 1..4096 is expected");
+    return threads;
+  }
   return std::max(1U, std::thread::hardware_concurrency());
 }
 

@@ -160,6 +160,22 @@ TEST_CASE("bench kappa refuses what it cannot measure in one line") {
   CHECK(contains(refused({"--byzantine", "1", "--defense", "krmu"}), "did you mean 'krum'?"));
 }
 
+TEST_CASE("bench round and bench rules refuse what they cannot time in one line") {
+  const auto refused = [](const std::string& what, const std::string& option, const std::string& value) {
+    const CommandResult result = run_command({"bench", what, "--rounds", "1", option, value});
+    CHECK(result.exit_code == 2);
+    CHECK(contains(result.err, "gauntlet: "));
+    return result.err;
+  };
+  CHECK(contains(refused("round", "--defense", "krmu"), "did you mean 'krum'?"));
+  CHECK(contains(refused("round", "--attack", "alei"), "did you mean 'alie'?"));
+  CHECK(contains(refused("round", "--defense", "nnm"), "defense 'nnm' has no rule"));
+  CHECK(contains(refused("rules", "--defense", "nnm"), "defense 'nnm' has no rule"));
+  CHECK(contains(refused("round", "--byzantine", "7"), "needs n > 2f"));
+  CHECK(contains(refused("round", "--byzantine", "20"), "--byzantine 20: out of range 0..12"));
+  CHECK(contains(refused("kappa", "--out", "absent/kappa.md"), "there is no folder 'absent'"));
+}
+
 TEST_CASE("the listings show the formula of the robustness coefficient") {
   CHECK(contains(run_command({"list", "median"}).out, "kappa      4 (1 + f/(n-2f))^2\n"));
   CHECK(contains(run_command({"list", "rfa"}).out, "kappa      -\n"));

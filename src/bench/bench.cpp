@@ -48,7 +48,18 @@ double gemm_rate(Exec& exec) {
   return 2.0 * size * size * size / seconds;
 }
 
+Pipeline rule_pipeline(const std::string& text, int n, int f) {
+  const auto stages = parse_pipeline(text);
+  if (const std::string reason = unmet_need(stages, n, f); !reason.empty()) throw UserError(reason);
+  Pipeline pipeline(stages, n, f);
+  if (!pipeline.has_rule()) throw UserError("defense '" + text + "' has no rule; end it in one, such as 'mean'");
+  return pipeline;
+}
+
 void run_bench(const BenchOptions& options) {
+  if (options.byzantine >= options.workers)
+    throw UserError(fmt::format("--byzantine {}: out of range 0..{} with {} workers", options.byzantine,
+                                options.workers - 1, options.workers));
   const DeviceChoice device = choose_device(options.device);
   fmt::print("device: {}\n", device_name(device));
   if (options.what == "round") return bench_round(device, options);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/defenses/pipeline.cuh"
 #include "kernels/exec/exec.cuh"
 
 namespace gauntlet {
@@ -27,6 +28,9 @@ void bench_passes(Exec& exec, const BenchOptions& options);
 void bench_rules(Exec& exec, const BenchOptions& options);
 void bench_round(const DeviceChoice& device, const BenchOptions& options);
 void bench_kappa(const DeviceChoice& device, const BenchOptions& options);
+
+/// The pipeline for n workers and f Byzantine ones. \throws UserError if it has no rule or its needs are not met.
+Pipeline rule_pipeline(const std::string& text, int n, int f);
 
 /// Median seconds of `work`, which is run until both `least_runs` runs and about a quarter of a second have passed,
 /// after one run to warm up. Waits for the device after each.

@@ -127,7 +127,7 @@ void bench_rules(Exec& exec, const BenchOptions& options) {
     job.round = x.round.data();
     job.out = x.out_table.data();
     job.trusted = trusted.data();
-    Defense defense(exec, std::make_shared<Pipeline>(stages, x.n, options.byzantine), job);
+    Defense defense(exec, std::make_shared<Pipeline>(rule_pipeline(text, x.n, options.byzantine)), job);
     print_row(text, median_seconds(exec, [&] { defense.run(); }), x.cells, bytes, bandwidth);
   }
 }

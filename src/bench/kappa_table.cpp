@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <filesystem>
 #include <iterator>
 #include <mutex>
 #include <optional>
@@ -63,8 +64,7 @@ std::vector<Row> make_rows(const BenchOptions& options, std::size_t attacks) {
     row.defense = defense;
     row.skipped = unmet_need(stages, options.workers, options.byzantine);
     if (row.skipped.empty()) {
-      if (!Pipeline(stages, options.workers, options.byzantine).has_rule())
-        throw UserError("defense '" + defense + "' has no rule; end it in one, such as 'mean'");
+      (void)rule_pipeline(defense, options.workers, options.byzantine);
       row.bound = kappa_of(stages, options.workers, options.byzantine);
       row.found.resize(attacks);
       row.missing = attacks;
@@ -144,6 +144,9 @@ void bench_kappa(const DeviceChoice& device, const BenchOptions& options) {
   const int n = options.workers, f = options.byzantine;
   if (f < 1 || 2 * f >= n)
     throw UserError(fmt::format("--byzantine {}: out of range 1..{} for kappa with {} workers", f, (n - 1) / 2, n));
+  if (const auto folder = std::filesystem::path(options.out).parent_path();
+      !folder.empty() && !std::filesystem::is_directory(folder))
+    throw UserError("--out '" + options.out + "': there is no folder '" + folder.string() + "'");
   const std::vector<std::string> attacks = kappa_attacks(n, f);
   std::vector<Row> rows = make_rows(options, attacks.size());
   const std::vector<InboxSample> samples = make_samples(device, options);

@@ -3,7 +3,10 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <exception>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "kernels/models/model.cuh"
@@ -67,29 +70,45 @@ double time_rounds(const DeviceChoice& device, int threads, const std::vector<Ce
                    const std::shared_ptr<const Dataset>& dataset, std::vector<TimingRow>& breakdown) {
   StartLine line(threads);
   std::mutex mutex;
+  std::exception_ptr error;
+  const auto attempt = [&](const std::function<void()>& work) {
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      error = std::current_exception();
+    }
+  };
   std::vector<std::thread> pool;
   for (int t = 0; t < threads; ++t)
     pool.emplace_back([&, t] {
-      Exec exec(device.backend, device.device);
-      const auto data = std::make_shared<DeviceData>(exec, dataset);
+      std::optional<Exec> exec;
       std::vector<std::unique_ptr<Simulation>> mine;
-      if (device.backend == Backend::cuda) {
-        mine.push_back(std::make_unique<Simulation>(exec, cells, data));
-      } else {
-        for (std::size_t c = static_cast<std::size_t>(t); c < cells.size(); c += static_cast<std::size_t>(threads))
-          mine.push_back(std::make_unique<Simulation>(exec, std::vector<Cell>{cells[c]}, data));
-      }
-      for (auto& simulation : mine) simulation->advance(warm_rounds);
-      if (device.backend == Backend::cpu) exec.timer().clear();
-      line.wait();
-      for (auto& simulation : mine) simulation->advance(options.rounds);
-      const double elapsed = line.seconds_since();
-      const std::lock_guard<std::mutex> lock(mutex);
-      for (const auto& [key, total] : exec.timer().totals())
-        breakdown.push_back({"", key.first, key.second, total.calls, total.total_s, total.min_s, 0});
-      breakdown.push_back({"", "elapsed", "", 1, elapsed, elapsed, 0});
+      attempt([&] {
+        exec.emplace(device.backend, device.device);
+        const auto data = std::make_shared<DeviceData>(*exec, dataset);
+        if (device.backend == Backend::cuda) {
+          mine.push_back(std::make_unique<Simulation>(*exec, cells, data));
+        } else {
+          for (std::size_t c = static_cast<std::size_t>(t); c < cells.size(); c += static_cast<std::size_t>(threads))
+            mine.push_back(std::make_unique<Simulation>(*exec, std::vector<Cell>{cells[c]}, data));
+        }
+        for (auto& simulation : mine) simulation->advance(warm_rounds);
+        if (device.backend == Backend::cpu) exec->timer().clear();
+      });
+      line.wait();  // in any case: the others wait for this thread, too
+      attempt([&] {
+        for (auto& simulation : mine) simulation->advance(options.rounds);
+        const double elapsed = line.seconds_since();
+        if (!exec) return;
+        const std::lock_guard<std::mutex> lock(mutex);
+        for (const auto& [key, total] : exec->timer().totals())
+          breakdown.push_back({"", key.first, key.second, total.calls, total.total_s, total.min_s, 0});
+        breakdown.push_back({"", "elapsed", "", 1, elapsed, elapsed, 0});
+      });
     });
   for (std::thread& thread : pool) thread.join();
+  if (error) std::rethrow_exception(error);
   double slowest = 0;
   for (const TimingRow& row : breakdown)
     if (row.step == "elapsed") slowest = std::max(slowest, row.total_s);
@@ -106,6 +125,7 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
   const auto dataset = load_dataset("synthetic-digits", "", 0, options.workers);
   std::vector<std::string> defenses = options.defenses;
   if (defenses.empty()) defenses = {"trimmed-mean", "nnm | rfa"};
+  for (const std::string& defense : defenses) (void)rule_pipeline(defense, options.workers, options.byzantine);
   std::vector<std::string> attacks = options.attacks;
   if (attacks.empty()) attacks = {"ipm(epsilon=1)"};
 

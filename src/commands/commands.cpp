@@ -8,6 +8,7 @@
 #include <exception>
 #include <iostream>
 #include <map>
+#include <new>
 
 #include "kernels/exec/error.hpp"
 #include "kernels/registry/message_text.hpp"
@@ -98,6 +99,9 @@ int run_command_line(int argc, const char* const* argv) {
     return code;
   } catch (const UserError& error) {
     std::cerr << "gauntlet: " << error.what() << '\n';
+    return exit_code::user_error;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "gauntlet: out of memory; ask for fewer workers, smaller models or batches, or fewer --threads\n";
     return exit_code::user_error;
   } catch (const std::exception& error) {
     std::cerr << "gauntlet: internal error: " << error.what() << '\n';

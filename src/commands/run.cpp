@@ -111,6 +111,7 @@ int run(const Options& options) {
     std::cerr << "gauntlet: interrupted; the same command goes on where it stopped\n";
     return exit_code::interrupted;
   }
+  if (failed > 0) std::cerr << "gauntlet: " << failed << " cells failed; summary.csv says why\n";
   if (!options.quiet) std::cout << results_table(results.path(), {}) << std::flush;
   return failed > 0 ? exit_code::incomplete : exit_code::done;
 }
