@@ -10,23 +10,12 @@
 #include <vector>
 
 #include "kernels/registry/parameters.hpp"
+#include "tests/geometric_median_reference.hpp"
 
 /// Naive definitions of the defenses in double precision on plain vectors, written from the papers and sharing nothing
 /// with the kernels. Messages are finite.
 namespace gauntlet::reference {
 
-using Vector = std::vector<double>;
-using Matrix = std::vector<Vector>;
-
-inline double dot(const Vector& a, const Vector& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
-inline double norm(const Vector& a) { return std::sqrt(dot(a, a)); }
-/// a + factor · b
-inline Vector add(Vector a, const Vector& b, double factor = 1) {
-  for (std::size_t k = 0; k < a.size(); ++k) a[k] += factor * b[k];
-  return a;
-}
-inline Vector scaled(const Vector& a, double factor) { return add(Vector(a.size(), 0.0), a, factor); }
-inline double distance(const Vector& a, const Vector& b) { return norm(add(a, b, -1)); }
 inline Vector clipped(const Vector& a, double threshold) {
   return norm(a) <= threshold ? a : scaled(a, threshold / norm(a));
 }
@@ -127,37 +116,6 @@ inline std::vector<int> least_diameter(const Matrix& x, int keep) {
     if (diameter < least) least = diameter, best = subset;
   });
   return best;
-}
-
-/// The geometric median: a message where the unit vectors to the others sum to at most its multiplicity, or else the
-/// limit of Weiszfeld's iteration.
-inline Vector geometric_median(const Matrix& x) {
-  for (const auto& candidate : x) {
-    Vector pull(candidate.size(), 0.0);
-    double here = 0;
-    for (const auto& row : x) {
-      const double gap = distance(row, candidate);
-      if (gap > 0)
-        pull = add(pull, add(row, candidate, -1), 1 / gap);
-      else
-        ++here;
-    }
-    if (norm(pull) <= here) return candidate;
-  }
-  Vector z = mean(x);
-  for (int step = 0; step < 3000; ++step) {
-    Vector next(z.size(), 0.0);
-    double total = 0;
-    for (const auto& row : x) {
-      const double weight = 1 / std::max(distance(row, z), 1e-14);
-      next = add(next, row, weight);
-      total += weight;
-    }
-    const Vector last = z;
-    z = scaled(next, 1 / total);
-    if (distance(z, last) <= 1e-14 * norm(z)) break;
-  }
-  return z;
 }
 
 inline Vector smoothed_weiszfeld(const Matrix& x, int steps, double nu) {

@@ -15,7 +15,7 @@ const Registered<Stage> geometric_median([](Entry<Stage>& e) {
   e.formula = "argmin over z of sum of |z - x_i|";
   e.source = "Chen, Su, Xu, Distributed Statistical Machine Learning in Adversarial Settings, POMACS 2017";
   e.parameters = {number("tolerance", "1e-7", "length of the mean unit vector toward the messages at which to stop", 0),
-                  count("iterations", "1000", "most Weiszfeld steps", 1, 1000000)};
+                  count("iterations", "1000", "most steps of Weiszfeld or Newton", 1, 1000000)};
   e.needs = needs_majority;
   e.kappa = {"4 (1 + f/(n-2f))^2", median_kappa};
   // The Fermat point of a triangle with an angle over 120 degrees is that corner; of a square, its center.

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+/// The geometric median in double precision on plain vectors, and the algebra that all naive definitions share.
+namespace gauntlet::reference {
+
+using Vector = std::vector<double>;
+using Matrix = std::vector<Vector>;
+
+inline double dot(const Vector& a, const Vector& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
+inline double norm(const Vector& a) { return std::sqrt(dot(a, a)); }
+/// a + factor · b
+inline Vector add(Vector a, const Vector& b, double factor = 1) {
+  for (std::size_t k = 0; k < a.size(); ++k) a[k] += factor * b[k];
+  return a;
+}
+inline Vector scaled(const Vector& a, double factor) { return add(Vector(a.size(), 0.0), a, factor); }
+inline double distance(const Vector& a, const Vector& b) { return norm(add(a, b, -1)); }
+
+/// An orthonormal basis of what the rows span, by Gram-Schmidt, twice for orthogonality.
+inline Matrix orthonormal_basis(const Matrix& rows) {
+  Matrix basis;
+  for (const auto& row : rows) {
+    Vector rest = row;
+    for (int pass = 0; pass < 2; ++pass)
+      for (const auto& axis : basis) rest = add(rest, axis, -dot(rest, axis));
+    if (norm(rest) > 1e-13 * norm(row)) basis.push_back(scaled(rest, 1 / norm(rest)));
+  }
+  return basis;
+}
+
+/// The solution of a y = b by Gaussian elimination without pivoting; empty unless a is positive definite.
+inline Vector solve_positive(Matrix a, Vector b) {
+  const std::size_t n = b.size();
+  for (std::size_t k = 0; k < n; ++k) {
+    if (!(a[k][k] > 0)) return {};
+    for (std::size_t i = k + 1; i < n; ++i) {
+      const double factor = a[i][k] / a[k][k];
+      a[i] = add(a[i], a[k], -factor);
+      b[i] -= factor * b[k];
+    }
+  }
+  for (std::size_t k = n; k-- > 0;) {
+    for (std::size_t j = k + 1; j < n; ++j) b[k] -= a[k][j] * b[j];
+    b[k] /= a[k][k];
+  }
+  return b;
+}
+
+/// The unit vectors toward the rows that are not the point, added up, and how many rows are.
+struct Pull {
+  Vector sum;
+  double here = 0;
+};
+inline Pull pull_at(const Matrix& x, const Vector& point) {
+  Pull pull{Vector(point.size(), 0.0)};
+  for (const auto& row : x) {
+    const double gap = distance(row, point);
+    if (gap > 0)
+      pull.sum = add(pull.sum, add(row, point, -1), 1 / gap);
+    else
+      ++pull.here;
+  }
+  return pull;
+}
+
+inline double sum_of_distances(const Matrix& x, const Vector& point) {
+  double total = 0;
+  for (const auto& row : x) total += distance(row, point);
+  return total;
+}
+
+/// The geometric median: a message where the unit vectors to the others sum to at most its multiplicity, or else where
+/// Newton's method on the sum of distances ends, in an orthonormal basis of what the differences of the messages span.
+/// Each of its steps follows one of Weiszfeld's, which may start anywhere.
+inline Vector geometric_median(const Matrix& x) {
+  for (const auto& candidate : x) {
+    const Pull pull = pull_at(x, candidate);
+    if (norm(pull.sum) <= pull.here) return candidate;
+  }
+  Matrix differences;
+  for (const auto& row : x) differences.push_back(add(row, x[0], -1));
+  const Matrix basis = orthonormal_basis(differences);
+  Matrix y;
+  for (const auto& row : differences) {
+    y.emplace_back();
+    for (const auto& axis : basis) y.back().push_back(dot(row, axis));
+  }
+
+  Vector z(basis.size(), 0.0);
+  for (const auto& row : y) z = add(z, row, 1 / static_cast<double>(y.size()));
+  for (int round = 0; round < 3000 && pull_at(y, z).here == 0; ++round) {
+    const Vector last = z;
+    double total = 0;
+    for (const auto& row : y) total += 1 / distance(row, z);
+    z = add(z, pull_at(y, z).sum, 1 / total);
+
+    const Pull pull = pull_at(y, z);
+    if (pull.here > 0 || norm(pull.sum) <= 1e-15) break;
+    Matrix hessian(z.size(), Vector(z.size(), 0.0));
+    for (const auto& row : y) {
+      const Vector unit = scaled(add(row, z, -1), 1 / distance(row, z));
+      for (std::size_t k = 0; k < z.size(); ++k) {
+        hessian[k] = add(hessian[k], unit, -unit[k] / distance(row, z));
+        hessian[k][k] += 1 / distance(row, z);
+      }
+    }
+    const Vector step = solve_positive(hessian, pull.sum);
+    const double before = sum_of_distances(y, z);
+    // Between clusters on a line the Hessian is zero but for rounding, and no share of such a step helps.
+    for (double share = 1; !step.empty() && share > 1e-4; share /= 2) {
+      if (!(sum_of_distances(y, add(z, step, share)) <= before * (1 + 1e-15))) continue;
+      z = add(z, step, share);
+      break;
+    }
+    if (distance(z, last) <= 1e-14 * before / static_cast<double>(y.size())) break;
+  }
+  Vector median = x[0];
+  for (std::size_t k = 0; k < z.size(); ++k) median = add(median, basis[k], z[k]);
+  return median;
+}
+
+}  // namespace gauntlet::reference
