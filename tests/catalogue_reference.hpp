@@ -28,12 +28,14 @@ inline Spread leading_direction(const Matrix& x, const Vector& c) {
   return result;
 }
 
-/// With `at_once`, many small passes at a time, as the rule documents; without, the definition to the letter.
-inline Vector covariance_filter(const Matrix& x, int f, bool at_once = true) {
+/// The definition to the letter for that many passes, then many small passes at a time, as the rule documents. Counts
+/// the passes.
+inline Vector covariance_filter(const Matrix& x, int f, int single_passes = 2000, int* count = nullptr) {
   const std::size_t n = x.size();
   Vector c(n, 1.0), answer = mean(x);
   double best = INFINITY;
-  while (true) {
+  for (int pass = 0;; ++pass) {
+    if (count != nullptr) *count = pass;
     const double surplus = std::accumulate(c.begin(), c.end(), 0.0) - (static_cast<double>(n) - 2 * f);
     if (surplus <= 0) return answer;
     const Spread now = leading_direction(x, c);
@@ -49,7 +51,7 @@ inline Vector covariance_filter(const Matrix& x, int f, bool at_once = true) {
     if (now.value <= 1e-14 * square) return answer;  // only rounding is left
     const double by_share = 1e-3 * f * most / *std::max_element(loss.begin(), loss.end());
     const double by_surplus = surplus * most / std::accumulate(loss.begin(), loss.end(), 0.0);
-    const double passes = at_once ? std::max(1.0, std::floor(std::min(by_share, by_surplus))) : 1;
+    const double passes = pass < single_passes ? 1 : std::max(1.0, std::floor(std::min(by_share, by_surplus)));
     for (std::size_t i = 0; i < n; ++i) c[i] *= std::exp(passes * std::log1p(-tau[i] / most));
   }
 }
