@@ -93,6 +93,46 @@ TEST_CASE("parameters change a rule as its definition says") {
       check_against_reference(text, random_inbox(n, f, 60, ++seed), f);
 }
 
+TEST_CASE("krum with its neighbors written needs a majority only") {
+  for (const std::string name : {"krum", "multi-krum"}) {
+    for (const auto& [n, f] : std::vector<std::pair<int, int>>{{3, 1}, {5, 2}, {6, 2}, {11, 5}}) {
+      CHECK(unmet_need(parse_pipeline(name), n, f) ==
+            name + " needs n > 2f + 2 (n = " + std::to_string(n) + ", f = " + std::to_string(f) + ")");
+      CHECK(accepts(name + "(neighbors=n-f-1)", n, f));
+      check_against_reference(name + "(neighbors=n-f-1)", random_inbox(n, f, 20, 120 + n), f);
+      check_against_reference(name + "(neighbors=1, power=1)", random_inbox(n, f, 20, 140 + n), f);
+    }
+    CHECK(contains(unmet_need(parse_pipeline(name + "(neighbors=n-f-1)"), 6, 3), name + " needs n > 2f (n = 6"));
+    CHECK_FALSE(accepts(name + "(power=1)", 5, 2));
+  }
+}
+
+TEST_CASE("the boxes count a message that is not finite as never sent") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  for (const auto& exec : test_backends()) {
+    // One subset is left. Its geometric median sees the sides of the triangle at 120 degrees.
+    const FloatMatrix rows = {{0, 1}, {1, 0}, {2, 3}, {nan, nan}};
+    CHECK(relative_error(aggregate(*exec, "box-geom", rows, 1), FloatMatrix{{0.559073f, 0.950066f}}) <= 1e-5);
+    CHECK(relative_error(aggregate(*exec, "box-mean", rows, 1), FloatMatrix{{1, 4 / 3.0f}}) <= 1e-6);
+  }
+  const std::vector<std::pair<std::string, std::function<reference::Vector(const reference::Matrix&)>>> centers = {
+      {"box-mean", reference::mean}, {"box-geom", reference::geometric_median}};
+  for (const auto& [name, center] : centers)
+    for (const auto& [n, f, absent] : std::vector<std::array<int, 3>>{{5, 1, 1}, {9, 3, 1}, {9, 3, 2}, {9, 3, 3}})
+      for (const float harm : {nan, inf, -inf}) {
+        auto rows = random_inbox(n, f - absent, 12, 150 + static_cast<unsigned>(n + absent));
+        // Of n - absent messages received, up to f - absent are Byzantine: the definition for those.
+        reference::Matrix sent;
+        for (auto row = rows.begin() + absent; row != rows.end(); ++row) sent.emplace_back(row->begin(), row->end());
+        for (int i = 0; i < absent; ++i) rows[i].assign(12, i % 2 == 0 ? harm : nan);
+        for (const auto& exec : test_backends()) {
+          INFO(name << ", n = " << n << ", " << absent << " of " << harm << " on " << backend_name(*exec));
+          CHECK(relative_error(aggregate(*exec, name, rows, f),
+                               reference::Matrix{reference::box(sent, f - absent, center)}) <= 1e-5);
+        }
+      }
+}
+
 TEST_CASE("pipelines of any length agree with their stages' definitions") {
   unsigned seed = 200;
   const int n = 13, f = 3;
@@ -343,6 +383,11 @@ TEST_CASE("wrong parameters of a defense are the user's errors") {
   }
   CHECK(contains(unmet_need(parse_pipeline("median"), 6, 3), "n > 2f"));
   CHECK(contains(unmet_need(parse_pipeline("mda"), 80, 30), "f <= 24"));
+  CHECK(accepts("box-geom", 80, 3));
+  CHECK(contains(unmet_need(parse_pipeline("smea"), 80, 3), "C(n, f) n^2 <= 2e8 (tries all subsets) (n = 80, f = 3)"));
+  CHECK(accepts("smea", 60, 3));
+  CHECK(accepts("smea", 20, 7));
+  CHECK_FALSE(accepts("smea", 20, 8));
 }
 
 /// Rounds of one defense over several inboxes at once: `inboxes` holds the messages of every inbox.

@@ -58,6 +58,8 @@ TEST_CASE("a pipeline has no robustness coefficient where a stage has none") {
   CHECK_FALSE(bound("krum", 4, 1));  // needs n > 2f + 2
   CHECK_FALSE(bound("krum(neighbors=3)", 7, 1));
   CHECK(*bound("krum(neighbors=n-f-2)", 7, 1) == *bound("krum", 7, 1));
+  CHECK_FALSE(bound("krum(neighbors=n-f-2)", 6, 2));
+  CHECK_FALSE(bound("multi-krum(neighbors=n-f-2)", 6, 2));
 }
 
 TEST_CASE("a declared robustness coefficient is finite wherever its rule works, and no less than the least possible") {

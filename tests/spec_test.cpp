@@ -123,12 +123,12 @@ TEST_CASE("a cell that its components cannot work with is kept with the reason")
   REQUIRE(plan.size() == 24);
   CHECK(plan[0].skipped.empty());
   CHECK(plan[10].defense == "nnm | krum(neighbors=n-f-1)");
-  CHECK(plan[10].skipped == "krum needs n > 2f + 2 (n = 4, f = 2)");
+  CHECK(plan[10].skipped == "krum needs n > 2f (n = 4, f = 2)");
   CHECK(plan[16].skipped == "no worker is honest (n = 4, f = 4)");
   const std::string text = describe_plan(plan);
   CHECK(contains(text, "24 cells, 12 to run, 12 skipped\n"));
   CHECK(contains(text, "axis f (3): 0, 2, 4\n"));
-  CHECK(contains(text, "  4 cells: krum needs n > 2f + 2 (n = 4, f = 2)\n"));
+  CHECK(contains(text, "  4 cells: krum needs n > 2f (n = 4, f = 2)\n"));
   CHECK(contains(text, "  n: 4\n"));
 }
 

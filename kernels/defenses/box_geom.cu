@@ -12,14 +12,16 @@
 namespace gauntlet {
 namespace {
 
-/// The k-th smallest value, k from 0.
-struct Ranked {
-  static constexpr bool sorted = true;
-  int k;
+/// Which messages count: the others, with a number that is not finite, are as good as never sent.
+struct Received {
+  const double* products;  ///< [inboxes][n][n]
+  int n;
 
-  template <class Values>
-  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
-    return column.at(k);
+  GAUNTLET_HD bool operator()(std::int64_t c, int i) const { return products[(c * n + i) * n + i] < INFINITY; }
+  GAUNTLET_HD int count(std::int64_t c) const {
+    int total = 0;
+    for (int i = 0; i < n; ++i) total += (*this)(c, i);
+    return total;
   }
 };
 
@@ -38,10 +40,26 @@ struct MaskSubsets {
   }
 };
 
+/// Tells the subsets to leave out: those with a message that was not received, if n − f were.
+struct LeaveOut {
+  Received received;
+  const double* members;  ///< [chunk][n]
+  int keep, chunk;
+  int* left_out;  ///< [inboxes][chunk]
+
+  GAUNTLET_HD void operator()(std::int64_t problem) const {
+    const double* in = members + problem % chunk * received.n;
+    bool whole = true;
+    for (int i = 0; i < received.n; ++i) whole = whole && (in[i] == 0 || received(problem / chunk, i));
+    left_out[problem] = !whole && received.count(problem / chunk) >= keep;
+  }
+};
+
 /// Widens the box [low, high] of every coordinate by the points Σ_p weights[c][s][p] · base row p, s < chunk.
 struct WidenBox {
   Rows rows;
   const double* weights;
+  const int* left_out;  ///< [inboxes][chunk]
   int chunk;
   bool first;
   float* const* low;
@@ -49,8 +67,11 @@ struct WidenBox {
 
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
     const float* const* table = rows.of(c);
+    for (int l = 0; l < span_width && first; ++l) low[c][k + l] = INFINITY, high[c][k + l] = -INFINITY;
     for (int s = 0; s < chunk; ++s) {
-      const double* w = weights + (std::int64_t{c} * chunk + s) * rows.m;
+      const std::int64_t problem = std::int64_t{c} * chunk + s;
+      if (left_out[problem] != 0) continue;
+      const double* w = weights + problem * rows.m;
       double point[span_width] = {};
       for (int p = 0; p < rows.m; ++p) {
         if (w[p] == 0) continue;
@@ -58,25 +79,47 @@ struct WidenBox {
       }
       for (int l = 0; l < span_width; ++l) {
         const auto value = static_cast<float>(point[l]);
-        if ((first && s == 0) || value < low[c][k + l]) low[c][k + l] = value;
-        if ((first && s == 0) || value > high[c][k + l]) high[c][k + l] = value;
+        low[c][k + l] = lower(value, low[c][k + l]);
+        high[c][k + l] = upper(value, high[c][k + l]);
       }
     }
   }
 };
 
-/// The midpoint of the two boxes' intersection.
+/// The midpoint of that box's intersection with the trusted one, which reaches from the (m − (n − f) + 1)-th to the
+/// (n − f)-th smallest value of the m messages received.
 struct Midpoint {
-  const float* const* trusted_low;
-  const float* const* trusted_high;
+  Inboxes inboxes;
+  Received received;
+  int keep;
   const float* const* low;
   const float* const* high;
   float* const* out;
 
-  GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    for (int l = 0; l < span_width; ++l)
-      out[c][k + l] =
-          0.5f * upper(trusted_low[c][k + l], low[c][k + l]) + 0.5f * lower(trusted_high[c][k + l], high[c][k + l]);
+  GAUNTLET_HD float mixed(const double* mix, const float* const* table, std::int64_t k) const {
+    double value = 0;
+    for (int p = 0; p < inboxes.base.m; ++p) add_weighted(value, mix[p], table[p][k]);
+    return static_cast<float>(value);
+  }
+
+  GAUNTLET_HD float middle(int c, std::int64_t k) const {
+    float sorted[column_limit];
+    int m = 0;
+    for (int i = 0; i < inboxes.n; ++i) {
+      if (!received(c, i)) continue;
+      const double* mix = inboxes.mixing + (std::int64_t{c} * inboxes.n + i) * inboxes.base.m;
+      const float value = mixed(mix, inboxes.base.of(c), k);
+      int place = m++;
+      for (; place > 0 && sorted[place - 1] > value; --place) sorted[place] = sorted[place - 1];
+      sorted[place] = value;
+    }
+    if (m == 0) return NAN;
+    const float least = sorted[m > keep ? m - keep : 0], most = sorted[(m < keep ? m : keep) - 1];
+    return 0.5f * upper(least, low[c][k]) + 0.5f * lower(most, high[c][k]);
+  }
+
+  GAUNTLET_HD void operator()(int c, std::int64_t first) const {
+    for (std::int64_t k = first; k < first + span_width; ++k) out[c][k] = middle(c, k);
   }
 };
 
@@ -109,7 +152,7 @@ class BoxGeom final : public CustomStage {
     Run(Exec& exec_, const Job& job_, GeometricMedian median_)
         : exec(exec_), job(job_), median(median_), n(job.inboxes.n), keep(n - job.f), count(job.inboxes.base.count) {
       const auto inboxes = static_cast<std::size_t>(count), m = static_cast<std::size_t>(job.inboxes.base.m);
-      for (auto* box : {&trusted_low, &trusted_high, &low, &high}) {
+      for (auto* box : {&low, &high}) {
         box->store = RowStore(exec, count, job.inboxes.base.d);
         box->rows = Array<float*>(exec, box->store.pointers());
       }
@@ -120,6 +163,7 @@ class BoxGeom final : public CustomStage {
       const std::size_t problems = inboxes * static_cast<std::size_t>(chunk);
       masked = Array<double>(exec, problems * n * n);
       scratch = Array<double>(exec, problems * median.scratch(n));
+      left_out = Array<int>(exec, problems);
       weights = Array<double>(exec, problems * n);
       base_weights = Array<double>(exec, problems * m);
     }
@@ -138,28 +182,30 @@ class BoxGeom final : public CustomStage {
 
     void run(bool) override {
       const Rows& base = job.inboxes.base;
-      reduce_columns(exec, job.inboxes, Ranked{job.f}, trusted_low.rows.data());
-      reduce_columns(exec, job.inboxes, Ranked{keep - 1}, trusted_high.rows.data());
       gram(exec, base, GramPart::full, parts.data(), products.data());
       detail::mix_gram(exec, count,
                        {products.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen.data()});
       for (int from = 0; from < subsets; from += chunk) solve_chunk(from, std::min(chunk, subsets - from));
-      parallel_spans(
-          exec, "midpoint", count, base.d,
-          Midpoint{trusted_low.rows.data(), trusted_high.rows.data(), low.rows.data(), high.rows.data(), job.out});
+      parallel_spans(exec, "midpoint", count, base.d,
+                     Midpoint{job.inboxes, received(), keep, low.rows.data(), high.rows.data(), job.out});
     }
+
+    Received received() const { return {seen.data(), n}; }
 
     void solve_chunk(int from, int size) {
       const Rows& base = job.inboxes.base;
       const int problems = count * size;
+      const double* in = members.data() + std::int64_t{from} * n;
       parallel_for(exec, "mask subsets", std::int64_t{problems} * n * n,
-                   MaskSubsets{seen.data(), members.data() + std::int64_t{from} * n, n, size, masked.data()});
+                   MaskSubsets{seen.data(), in, n, size, masked.data()});
+      parallel_for(exec, "leave out subsets", problems, LeaveOut{received(), in, keep, size, left_out.data()});
       detail::solve(exec, GramBatch{problems, n, job.f, n, size, masked.data(), job.seeds, job.round, scratch.data()},
                     median, weights.data(), n);
       parallel_for(exec, "compose", std::int64_t{problems} * base.m,
                    ComposeChunk{weights.data(), job.inboxes.mixing, n, base.m, size, base_weights.data()});
-      parallel_spans(exec, "widen box", count, base.d,
-                     WidenBox{base, base_weights.data(), size, from == 0, low.rows.data(), high.rows.data()});
+      parallel_spans(
+          exec, "widen box", count, base.d,
+          WidenBox{base, base_weights.data(), left_out.data(), size, from == 0, low.rows.data(), high.rows.data()});
     }
 
     struct Corner {
@@ -171,7 +217,8 @@ class BoxGeom final : public CustomStage {
     Job job;
     GeometricMedian median;
     int n, keep, count, subsets = 0, chunk = 1;
-    Corner trusted_low, trusted_high, low, high;
+    Corner low, high;
+    Array<int> left_out;
     Array<double> parts, products, seen, members, masked, scratch, weights, base_weights;
   };
 

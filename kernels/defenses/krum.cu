@@ -25,6 +25,7 @@ const Registered<Stage> krum([](Entry<Stage>& e) {
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";
   e.parameters = krum_parameters();
   e.needs = krum_needs;
+  e.needs_with = {{"neighbors", needs_majority}};
   // With h = n - f, q = n - f - 2 and V the variance of S: the mean over S of the scores is at most q/(h-1) times that
   // of the sums of squared distances, 2hV, so the chosen x has a score of at most 2hV. Itself included if it is of S,
   // at least c = n - 2f - 1 of S are among its q nearest: |x - mean_S|^2 <= (2 * 2hV + 2 * hV) / c.

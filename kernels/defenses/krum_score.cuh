@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/defenses/defense.cuh"
+#include "kernels/defenses/median.cuh"
 #include "kernels/defenses/selection.cuh"
 
 /// What krum, multi-krum and bulyan share.
@@ -29,7 +29,7 @@ struct KrumScore {
 };
 
 inline std::vector<ParameterSpec> krum_parameters() {
-  return {count("neighbors", "n-f-2", "nearest others in the score; ByzFL takes n-f-1", 1),
+  return {count("neighbors", "n-f-2", "nearest others in the score; ByzFL takes n-f-1. Written, n > 2f is enough", 1),
           word("power", "2", "exponent of the distance: the paper's 2, 1 as in ByzantineMomentum, 4 as in Blades",
                {"1", "2", "4"})};
 }
@@ -42,6 +42,7 @@ inline KrumScore krum_score(const Arguments& a) {
   return {neighbors, std::stoi(a.word("power"))};
 }
 
+/// What the paper's number of neighbors needs. Another only needs a majority, as ByzFL has it.
 inline std::string krum_needs(int n, int f) { return n > 2 * f + 2 ? "" : "n > 2f + 2"; }
 
 }  // namespace gauntlet

@@ -28,6 +28,7 @@ const Registered<Stage> multi_krum([](Entry<Stage>& e) {
   e.parameters = krum_parameters();
   e.parameters.push_back(count("m", "n-f", "messages averaged; at most n-f if the result is to be robust", 1));
   e.needs = krum_needs;
+  e.needs_with = {{"neighbors", needs_majority}};
   // With h = n - f, V the variance of S and r_i = |x_i - mean_S|^2: the t <= f chosen messages b outside S have scores
   // no greater than any of the t messages of S left out, whose scores are at most h (r_i + V), so h (hV/t + V). Of S,
   // c = n - 2f - 1 are among the nearest of b: r_b <= 2/c (score_b + hV). The result is off by 1/h times a sum of 2t

@@ -12,12 +12,19 @@ std::string needs_text(const std::string& name, const std::string& condition, in
   return name + " needs " + condition + " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + ")";
 }
 
-/// What is wrong with (n, f) for this stage, or empty.
+/// The condition on (n, f) that the component, as written, does not find met, or empty.
+std::string unmet_condition(const Entry<Stage>& entry, const ComponentText& text, int n, int f) {
+  for (const auto& argument : text.arguments) {
+    const auto found = entry.needs_with.find(argument.first);
+    if (found != entry.needs_with.end()) return found->second(n, f);
+  }
+  return entry.needs ? entry.needs(n, f) : "";
+}
+
+/// What is wrong with (n, f) for this stage, whose condition is met, or empty.
 std::string unmet(const Entry<Stage>& entry, const Stage& stage, int n, int f) {
   if (stage.as_column_rule() != nullptr && n > column_limit)
     return needs_text(entry.name, "n <= " + std::to_string(column_limit), n, f);
-  const std::string condition = entry.needs ? entry.needs(n, f) : "";
-  if (!condition.empty()) return needs_text(entry.name, condition, n, f);
   const std::string within = stage.unmet_within();
   return within.empty() ? "" : entry.name + ": " + within;
 }
@@ -27,7 +34,7 @@ template <class Visit>
 void make_stages(const std::vector<ComponentText>& texts, int n, int f, Visit visit) {
   for (const auto& text : texts) {
     const auto& entry = Registry<Stage>::find(text.name, "defense");
-    const std::string condition = entry.needs ? entry.needs(n, f) : "";
+    const std::string condition = unmet_condition(entry, text, n, f);
     // A parameter's default may make no sense for an (n, f) that the rule refuses anyway: refuse first.
     if (!condition.empty() && !visit(entry, std::unique_ptr<Stage>(), needs_text(entry.name, condition, n, f))) return;
     auto stage = entry.create(text, n, f);
@@ -106,7 +113,8 @@ std::optional<double> kappa_of(const std::vector<ComponentText>& texts, int n, i
   int rows = n;
   std::size_t next = 0;
   make_stages(texts, n, f, [&](const Entry<Stage>& entry, std::unique_ptr<Stage> stage, const std::string& problem) {
-    known = known && problem.empty() && entry.kappa.value && is_default(entry, texts[next++]);
+    known = known && problem.empty() && entry.kappa.value && is_default(entry, texts[next++]) &&
+            (!entry.needs || entry.needs(rows, f).empty());
     if (!known) return false;
     if (stage->role() == StageRole::meta_aggregator)
       after.push_back({&entry.kappa, n});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -47,6 +48,8 @@ struct Component {
   /// Empty when the component works for n messages of which f are Byzantine, or else the condition it needs
   /// (`n > 2f + 2`). Null: always works.
   std::function<std::string(int n, int f)> needs = {};
+  /// Of a defense: what it needs instead when the user writes the parameter of this name, whose default asks for more.
+  std::map<std::string, std::function<std::string(int n, int f)>> needs_with = {};
   RobustnessBound kappa = {};  ///< of a defense; empty where no bound is known
 };
 
