@@ -88,6 +88,7 @@ TEST_CASE("attacks that maximize harm do as well as a fine grid searched by hand
       {"optimal-ipm", 20, [](const Matrix& honest, double t) { return -t * mean(honest); }},
       {"optimal-alie(maximum=8)", 8, alie},
       {"optimal(direction=std, maximum=8)", 8, alie},
+      {"optimal(direction=plus-std, maximum=8)", 8, [](const Matrix& honest, double z) { return alie(honest, -z); }},
       {"optimal(direction=mean, candidates=100)", 20,
        [](const Matrix& honest, double t) {
          return (1 - t * norm(deviation(honest)) / norm(mean(honest))) * mean(honest);

@@ -5,21 +5,25 @@
 
 namespace gauntlet {
 
-/// Which way an attack pushes the mean: against descent in proportion to the honest spread, against the mean itself,
-/// against its signs, or at random (anew each round).
-enum class Direction { std, mean, sign, random };
+/// Which way an attack pushes the mean: against or along the honest spread, against the mean itself, against its signs,
+/// or at random (anew each round).
+enum class Direction { std, plus_std, mean, sign, random };
 
 inline ParameterSpec direction_parameter(std::vector<std::string> words) {
-  return word("direction", "std", "which way: minus the honest deviation, minus the mean, minus its signs, or random",
-              std::move(words));
+  const std::string random = words.back() == "random" ? ", or random" : "";
+  return word(
+      "direction", "std",
+      "which way: minus or (plus-std, as in ByzFL) plus the honest deviation, minus the mean or its signs" + random,
+      std::move(words));
 }
 
 inline Direction direction_of(const Arguments& a) {
   const std::string& text = a.word("direction");
-  return text == "std"    ? Direction::std
-         : text == "mean" ? Direction::mean
-         : text == "sign" ? Direction::sign
-                          : Direction::random;
+  return text == "std"        ? Direction::std
+         : text == "plus-std" ? Direction::plus_std
+         : text == "mean"     ? Direction::mean
+         : text == "sign"     ? Direction::sign
+                              : Direction::random;
 }
 
 /// Fills extra row 0 with the direction, of no particular length.
@@ -36,6 +40,9 @@ struct WriteDirection {
       switch (direction) {
         case Direction::std:
           out[l] = static_cast<float>(-deviation[l]);
+          break;
+        case Direction::plus_std:
+          out[l] = static_cast<float>(deviation[l]);
           break;
         case Direction::mean:
           out[l] = static_cast<float>(-mean[l]);

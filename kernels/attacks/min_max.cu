@@ -26,7 +26,7 @@ const RegisteredAttack min_max([](Entry<Attack>& e) {
   e.summary = "as far from the honest mean as no farther from any honest message than two of them are apart";
   e.formula = "b = mu + gamma p, p = -sigma; largest gamma with max_i |b - x_i| <= max_ij |x_i - x_j|";
   e.source = "Shejwalkar, Houmansadr, Manipulating the Byzantine, NDSS 2021";
-  e.parameters = {direction_parameter({"std", "mean", "sign"})};
+  e.parameters = {direction_parameter({"std", "plus-std", "mean", "sign"})};
   // mu = (2, 0), p = (-2, 0) and two messages 4 apart: b may be 4 from (4, 0).
   e.known_answers = {{"direction=mean", 1, {{0, 0}, {4, 0}, {9, 9}}, {{0, 0}}},
                      {"direction=sign", 1, {{1, 1}, {5, 1}, {9, 9}}, {{1.3542487f, -0.6457513f}}}};

@@ -20,7 +20,7 @@ const RegisteredAttack min_sum([](Entry<Attack>& e) {
   e.summary = "as far from the honest mean as its squared distances sum to no more than those of some honest message";
   e.formula = "b = mu + gamma p, p = -sigma; largest gamma with sum_i |b - x_i|^2 <= max_i sum_j |x_i - x_j|^2";
   e.source = "Shejwalkar, Houmansadr, Manipulating the Byzantine, NDSS 2021";
-  e.parameters = {direction_parameter({"std", "mean", "sign"})};
+  e.parameters = {direction_parameter({"std", "plus-std", "mean", "sign"})};
   // mu = (2, 0), scatter 8, largest sum 16: gamma |p| = sqrt(8 / 2) = 2.
   e.known_answers = {{"direction=mean", 1, {{0, 0}, {4, 0}, {9, 9}}, {{0, 0}}}};
   e.make = [](const Arguments& a) { return gram_attack(WithinHonest<LargestSum>{{}, direction_of(a)}); };

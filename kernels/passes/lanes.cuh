@@ -48,6 +48,10 @@ GAUNTLET_HD inline Lanes operator/(const Lanes& a, const Lanes& b) { return Lane
 GAUNTLET_HD inline Lanes lower(const Lanes& a, const Lanes& b) { return Lanes::of(a.v < b.v ? a.v : b.v); }
 GAUNTLET_HD inline Lanes upper(const Lanes& a, const Lanes& b) { return Lanes::of(a.v > b.v ? a.v : b.v); }
 
+/// a where p ≤ q, else b.
+GAUNTLET_HD inline Lanes if_not_above(const Lanes& p, const Lanes& q, const Lanes& a, const Lanes& b) {
+  return Lanes::of(p.v <= q.v ? a.v : b.v);
+}
 /// a where p < q, b where p > q, their mean where both are equal; b with NaN.
 GAUNTLET_HD inline Lanes of_nearer(const Lanes& p, const Lanes& q, const Lanes& a, const Lanes& b) {
   const Lanes between = Lanes(0.5f) * (a + b);
@@ -67,6 +71,7 @@ GAUNTLET_HD inline Lanes without_nan(const Lanes& a) {
 
 GAUNTLET_HD inline float lower(float a, float b) { return a < b ? a : b; }
 GAUNTLET_HD inline float upper(float a, float b) { return a > b ? a : b; }
+GAUNTLET_HD inline float if_not_above(float p, float q, float a, float b) { return p <= q ? a : b; }
 GAUNTLET_HD inline float of_nearer(float p, float q, float a, float b) {
   return p < q ? a : p == q ? 0.5f * (a + b) : b;
 }

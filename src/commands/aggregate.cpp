@@ -38,7 +38,7 @@ Action declare(CLI::App& app) {
   app.add_option("--defense", options->defense, "a rule or a pipeline: \"nnm | krum\"")->required();
   app.add_option("--byzantine", options->byzantine, "f, as the defense is told")
       ->required()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 1023));
   app.add_option("--input", options->input, "n x d matrix, float32 or float64 .npy")->required();
   app.add_option("--trusted", options->trusted, trusted_help);
   app.add_option("--output", options->output, "1 x d, or the n' x d rows of a pipeline of pre-aggregators")->required();

@@ -39,12 +39,14 @@ Action declare(CLI::App& app) {
   app.add_option("--defense", options->defense, "the defense that the attack may know");
   app.add_option("--byzantine", options->byzantine, "f: the last f rows of the input")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 1024));
   app.add_option("--input", options->input, "n x d .npy; the last f rows are the attackers' own honest messages")
       ->required();
   app.add_option("--trusted", options->trusted, trusted_help);
   app.add_option("--output", options->output, "f x d: what the attackers send")->required();
-  app.add_option("--seed", options->seed, "of attacks that draw at random")->capture_default_str();
+  app.add_option("--seed", options->seed, "of attacks that draw at random")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 18446744073709551615.0));
   app.add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.footer("Example: gauntlet attack --attack seesaw --defense krum --byzantine 3 --input X.npy --output B.npy");
   return [options] { return attack(*options); };

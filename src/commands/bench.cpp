@@ -12,7 +12,7 @@ Action declare(CLI::App& app) {
   auto options = std::make_shared<BenchOptions>();
   app.add_option("what", options->what, "kappa, passes, rules or round")->capture_default_str();
   app.add_option("--workers", options->workers, "n")->capture_default_str()->check(CLI::Range(1, 1024));
-  app.add_option("--byzantine", options->byzantine, "f")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--byzantine", options->byzantine, "f")->capture_default_str()->check(CLI::Range(0, 1023));
   app.add_option("--dimension", options->dimension,
                  "d: by default 79510 for passes and rules; for kappa the largest of random messages, 30")
       ->check(CLI::PositiveNumber);
