@@ -194,7 +194,7 @@ struct Simulation::State {
       rates.emplace_back();
       for (int t = 0; t < rounds; ++t) {
         rates.back().push_back(cell.learning_rate * schedule->factor(t, rounds));
-        table.push_back(static_cast<float>(rates.back().back()));
+        table.push_back(static_cast<float>(rates.back().back() * estimator->step_factor(t)));
       }
       decays.push_back(static_cast<float>(cell.weight_decay));
     }

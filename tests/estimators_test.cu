@@ -130,23 +130,29 @@ TEST_CASE("Momentum at the server: with the mean, the messages' mean is the mome
 TEST_CASE("Double momentum corrects by the same samples' gradient at the previous query point", "[estimators]") {
   struct Variant {
     const char* text;
-    bool growing, scaled;
+    bool growing, scaled, code;
     double beta, gamma, clip;  // negative: by schedule
   };
-  const Variant variants[] = {{"mu2", true, true, -1, -1, 0},
-                              {"mu2(scaled-step=false)", true, false, -1, -1, 0},
-                              {"mu2(alpha=1)", false, true, -1, -1, 0},
-                              {"mu2(beta=0.9, gamma=0.1, clip=1.5)", true, true, 0.9, 0.1, 1.5}};
+  const Variant variants[] = {{"mu2", true, true, false, -1, -1, 0},
+                              {"mu2(scaled-step=false)", true, false, false, -1, -1, 0},
+                              {"mu2(scaled-step=false, schedules=code)", true, false, true, -1, -1, 0},
+                              {"mu2(alpha=1)", false, true, false, -1, -1, 0},
+                              {"mu2(beta=0.9, gamma=0.1, clip=1.5)", true, true, false, 0.9, 0.1, 1.5}};
   for (const auto& exec : test_backends())
     for (const Variant& v : variants) {
       Cohort cohort(*exec);
       const auto bound = cohort.bind(v.text);
+      const ComponentText component = parse_component(v.text);
+      const auto estimator = Registry<Estimator>::find(component.name, "estimator").create(component, 5, 1);
+      const auto told = [&](double weight) {
+        return v.code ? std::max(std::nearbyint(weight * 1000) / 1000, 0.01) : weight;
+      };
       std::vector<Vector> x = cohort.queries(), last = x, w = x, message(units, Vector(cohort.size(), 0.0));
       double weights = 1;  // α_1 + … + α_t
       for (int t = 1; t <= rounds; ++t) {
         cohort.begin(t - 1);
         const auto here = cohort.gradients_at(x, v.clip), before = cohort.gradients_at(last, v.clip);
-        const double beta = t == 1 ? 1 : v.beta < 0 ? 1.0 / t : v.beta;
+        const double beta = t == 1 ? 1 : v.beta < 0 ? told(1.0 / t) : v.beta;
         for (std::size_t u = 0; u < units; ++u)
           for (std::size_t i = 0; i < cohort.size(); ++i)
             message[u][i] = here[u][i] + (1 - beta) * (message[u][i] - before[u][i]);
@@ -154,17 +160,19 @@ TEST_CASE("Double momentum corrects by the same samples' gradient at the previou
         INFO(backend_name(*exec) << ", " << v.text << ", step " << t);
         REQUIRE(distance(cohort.messages(), message) < 5e-6);
 
-        // The server's step, as an optimizer would take it; the estimator scales it and moves the query point.
-        const double next_alpha = v.growing ? t + 1 : 1;
-        const double gamma = v.gamma < 0 ? next_alpha / (weights + next_alpha) : v.gamma;
+        // The server's step, as an optimizer would take it; the estimator moves the query point.
+        const double alpha = v.growing ? t : 1, next_alpha = v.growing ? t + 1 : 1;
+        const double gamma =
+            v.gamma >= 0 ? v.gamma : told(v.code ? alpha / weights : next_alpha / (weights + next_alpha));
+        CHECK(estimator->step_factor(t - 1) == (v.scaled ? alpha : 1));
         weights += next_alpha;
         last = x;
         for (std::size_t r = 0; r < replicas; ++r) {
           Vector stepped = cohort.iterates()[r];
           for (std::size_t i = 0; i < cohort.size(); ++i) {
-            const double step = 0.05 * message[r * workers][i];
+            const double step = 0.05 * (v.scaled ? alpha : 1) * message[r * workers][i];
             stepped[i] -= step;
-            w[r][i] -= (v.scaled && v.growing ? t : 1) * step;
+            w[r][i] -= step;
             x[r][i] = (1 - gamma) * x[r][i] + gamma * w[r][i];
           }
           cohort.move_iterate(static_cast<int>(r), stepped);

@@ -120,6 +120,46 @@ TEST_CASE("Every optimizer takes the steps of its formula in double precision", 
   }
 }
 
+TEST_CASE("A radius keeps the model in a ball", "[optimizers]") {
+  constexpr int replicas = 2, d = 1000;
+  for (const auto& exec : test_backends()) {
+    const auto make = [&](const std::string& text) {
+      const ComponentText component = parse_component(text);
+      return Registry<Optimizer>::find(component.name, "optimizer").create(component, 10, 2);
+    };
+    const auto moved = [&](const std::string& text) {
+      RowStore parameters(*exec, replicas, d), aggregates(*exec, replicas, d);
+      const Array<float> rates(*exec, std::vector<float>(4, 0.1f)), decay(*exec, std::vector<float>(2));
+      Array<int> round(*exec, 1);
+      OptimizerJob job;
+      job.d = d, job.rounds = 2, job.round = round.data();
+      job.learning_rates = rates.data(), job.weight_decay = decay.data();
+      job.parameters = parameters.pointers();
+      for (int r = 0; r < replicas; ++r) {
+        job.points.push_back(parameters.row(r)), job.aggregates.push_back(aggregates.row(r));
+        std::vector<float> g;
+        for (std::uint32_t i = 0; i < d; ++i)
+          g.push_back((r == 0 ? 10.0f : 0.1f) * Random(7, Purpose::noise, 0, 0, i).normal());
+        copy_to(*exec, aggregates.row(r), g.data(), d * sizeof(float));
+      }
+      make(text)->bind(*exec, job)->step();
+      return parameters.values().download();
+    };
+    const auto free = moved("sgd"), bounded = moved("sgd(radius=2)");
+    for (int r = 0; r < replicas; ++r) {
+      double square = 0;
+      for (int i = 0; i < d; ++i) square += std::pow(double{free[static_cast<std::size_t>(r * padded(d) + i)]}, 2);
+      const double factor = std::min(1.0, 2 / std::sqrt(square));
+      CHECK((factor < 1) == (r == 0));
+      for (int i = 0; i < padded(d); ++i) {
+        const auto at = static_cast<std::size_t>(r * padded(d) + i);
+        REQUIRE(bounded[at] == Approx(factor * free[at]).margin(1e-6));
+      }
+    }
+    CHECK(make("adam(radius=2, learning_rate=0.5)")->learning_rate == 0.5);
+  }
+}
+
 TEST_CASE("Learning-rate schedules follow their formulas", "[optimizers]") {
   CHECK(schedule("constant")->factor(17, 100) == 1);
 

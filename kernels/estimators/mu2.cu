@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include "kernels/estimators/worker_gradient.cuh"
 #include "kernels/exec/launch.cuh"
 
@@ -9,25 +11,33 @@ namespace {
 struct Mu2Settings {
   bool growing;      ///< α_t = t, else 1
   bool scaled_step;  ///< the optimizer's step is multiplied by α_t
+  bool as_code;      ///< β and γ as the authors' code has them: rounded, not below 0.01, γ one step late
   double fixed_beta, fixed_gamma;
   GradientTreatment treatment;
 
   GAUNTLET_HD double alpha(int t) const { return growing ? t : 1; }
   /// β_t = 1/t.
-  GAUNTLET_HD double beta(int t) const { return fixed_beta < 0 ? 1.0 / t : fixed_beta; }
-  /// γ_t = α_t / (α_1 + … + α_t).
-  GAUNTLET_HD double gamma(int t) const {
+  GAUNTLET_HD double beta(int t) const { return fixed_beta >= 0 ? fixed_beta : told(1.0 / t); }
+  /// γ_{t+1} = α_{t+1} / (α_1 + … + α_{t+1}), the weight of iterate t + 1 in the query point x_{t+1}.
+  GAUNTLET_HD double next_gamma(int t) const {
     if (fixed_gamma >= 0) return fixed_gamma;
-    return growing ? 2.0 / (t + 1) : 1.0 / t;
+    const int last = as_code ? t : t + 1;
+    return told(growing ? 2.0 / (last + 1) : 1.0 / last);
+  }
+
+ private:
+  GAUNTLET_HD double told(double weight) const {
+    if (!as_code) return weight;
+    const double rounded = rint(1000 * weight) / 1000;
+    return rounded > 0.01 ? rounded : 0.01;
   }
 };
 
-/// The four vectors of each replica.
+/// The vectors of each replica.
 struct Points {
   float* const* query;
   float* const* iterate;
   float* const* last_query;
-  float* const* last_iterate;
 };
 
 /// In round 0 everything stands where the query point does.
@@ -41,7 +51,6 @@ struct StartPoints {
       const float x = points.query[r][k + j];
       points.iterate[r][k + j] = x;
       points.last_query[r][k + j] = x;
-      points.last_iterate[r][k + j] = x;
     }
   }
 };
@@ -59,24 +68,19 @@ struct Discount {
   }
 };
 
-/// The optimizer's step, scaled by α_t, then the next query point x ← (1 − γ_{t+1}) x + γ_{t+1} w.
+/// The next query point x ← (1 − γ_{t+1}) x + γ_{t+1} w.
 struct MoveQuery {
   Mu2Settings settings;
   const int* round;
   Points points;
 
   GAUNTLET_HD void operator()(int r, std::int64_t k) const {
-    const int t = *round + 1;
-    const auto step = static_cast<float>(settings.scaled_step ? settings.alpha(t) : 1);
-    const auto gamma = static_cast<float>(settings.gamma(t + 1));
+    const auto gamma = static_cast<float>(settings.next_gamma(*round + 1));
     float* __restrict__ x = points.query[r] + k;
-    float* __restrict__ w = points.iterate[r] + k;
+    const float* __restrict__ w = points.iterate[r] + k;
     float* __restrict__ last_x = points.last_query[r] + k;
-    float* __restrict__ last_w = points.last_iterate[r] + k;
     for (int j = 0; j < span_width; ++j) {
-      w[j] = last_w[j] + step * (w[j] - last_w[j]);
       last_x[j] = x[j];
-      last_w[j] = w[j];
       x[j] += gamma * (w[j] - x[j]);
     }
   }
@@ -99,11 +103,9 @@ class BoundMu2 : public BoundEstimator {
         round_(exec, 1),
         counter_(job.round),
         last_query_(exec, replicas_, d_),
-        last_iterate_(exec, replicas_, d_),
         query_table_(exec, job.query),
         iterate_table_(exec, job.iterate),
         last_query_table_(exec, last_query_.pointers()),
-        last_iterate_table_(exec, last_iterate_.pointers()),
         rows_(exec, job.gradient.gradients),
         here_(exec, job, settings.treatment),
         before_(exec, at_last_query(job), settings.treatment) {}
@@ -124,9 +126,7 @@ class BoundMu2 : public BoundEstimator {
   }
 
  private:
-  Points points() {
-    return {query_table_.data(), iterate_table_.data(), last_query_table_.data(), last_iterate_table_.data()};
-  }
+  Points points() { return {query_table_.data(), iterate_table_.data(), last_query_table_.data()}; }
 
   EstimatorJob at_last_query(EstimatorJob job) {
     const std::vector<float*> pointers = last_query_.pointers();
@@ -141,8 +141,8 @@ class BoundMu2 : public BoundEstimator {
   int replicas_;
   Array<int> round_;
   const int* counter_;
-  RowStore last_query_, last_iterate_;
-  Array<float*> query_table_, iterate_table_, last_query_table_, last_iterate_table_, rows_;
+  RowStore last_query_;
+  Array<float*> query_table_, iterate_table_, last_query_table_, rows_;
   WorkerGradient here_, before_;
 };
 
@@ -153,6 +153,7 @@ class Mu2 : public Estimator {
     return std::make_unique<BoundMu2>(exec, job, settings_);
   }
   bool averages() const override { return true; }
+  double step_factor(int round) const override { return settings_.scaled_step ? settings_.alpha(round + 1) : 1; }
   int rows_per_worker() const override { return 2 * settings_.treatment.rows(); }
 
  private:
@@ -172,12 +173,16 @@ const Registered<Estimator> registered([](Entry<Estimator>& entry) {
             "multiply the optimizer's step by alpha_t, as in the paper; its authors' code does not"),
        number("beta", "1/t", "weight of the new gradient; 1/t or a fixed value", 0, 1, {"1/t"}),
        number("gamma", "auto", "weight of the iterate in the query point; auto: from alpha; or a fixed value", 0, 1,
-              {"auto"})});
+              {"auto"}),
+       word("schedules", "paper",
+            "of beta and gamma; code: its authors', which round both to three decimals, keep them from 0.01 on and "
+            "take gamma one step late, 2/(t+1)",
+            {"paper", "code"})});
   entry.make = [](const Arguments& arguments) {
-    return std::make_unique<Mu2>(Mu2Settings{arguments.is("alpha", "t"), arguments.flag("scaled-step"),
-                                             arguments.is("beta", "1/t") ? -1 : arguments.number("beta"),
-                                             arguments.is("gamma", "auto") ? -1 : arguments.number("gamma"),
-                                             treatment_of("mu2", arguments)});
+    return std::make_unique<Mu2>(
+        Mu2Settings{arguments.is("alpha", "t"), arguments.flag("scaled-step"), arguments.is("schedules", "code"),
+                    arguments.is("beta", "1/t") ? -1 : arguments.number("beta"),
+                    arguments.is("gamma", "auto") ? -1 : arguments.number("gamma"), treatment_of("mu2", arguments)});
   };
 });
 

@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "kernels/exec/array.cuh"
@@ -40,7 +41,11 @@ class Optimizer {
   double learning_rate = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// Registers an optimizer: as Registered<Optimizer>, and adds the parameter learning_rate that all optimizers have.
+/// The optimizer with every step followed by a projection onto the ball of that radius about zero: x ← x min(1, radius
+/// / |x|), as stochastic optimization over a bounded domain has it. Two more passes over the parameters.
+std::unique_ptr<Optimizer> projected(std::unique_ptr<Optimizer> optimizer, double radius);
+
+/// Registers an optimizer: as Registered<Optimizer>, and adds the parameters learning_rate and radius that all have.
 struct RegisteredOptimizer {
   template <class Describe>
   explicit RegisteredOptimizer(Describe describe) {
@@ -48,8 +53,12 @@ struct RegisteredOptimizer {
       describe(entry);
       entry.parameters.push_back(number(
           "learning_rate", "task", "base rate of this optimizer; task: training.learning_rate", 0, no_limit, {"task"}));
+      entry.parameters.push_back(
+          number("radius", "none", "after every step the model is projected onto the ball of this radius about zero",
+                 1e-9, no_limit, {"none"}));
       entry.make = [make = entry.make](const Arguments& a) {
         auto optimizer = make(a);
+        if (!a.is("radius", "none")) optimizer = projected(std::move(optimizer), a.number("radius"));
         if (!a.is("learning_rate", "task")) optimizer->learning_rate = a.number("learning_rate");
         return optimizer;
       };
