@@ -17,6 +17,7 @@
 #include "src/cohort.hpp"
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
+#include "src/sample_source.hpp"
 #include "src/simulation.hpp"
 
 namespace gauntlet {
@@ -164,21 +165,32 @@ class Runner {
 
 }  // namespace
 
-void check_cells(const std::vector<Cell>& cells) {
+std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells) {
+  std::map<std::string, std::string> checksums;
   std::set<std::string> checked;
   for (const Cell& cell : cells) {
     if (!cell.skipped.empty()) continue;
     const DatasetPointer dataset = dataset_of(cell);
+    if (checksums.count(cell.dataset) == 0 && is_fixed(cell.dataset)) checksums[cell.dataset] = checksum(*dataset);
     if (checked.insert(cell.dataset + "\n" + cell.model).second) (void)bytes_per_cell(cell, *dataset);
     const int receivers = receivers_of(cell);
     const std::string split = cell.dataset + "\n" + cell.partition + "\n" + std::to_string(receivers) + "\n" +
-                              std::to_string(cell.train_fraction) + (dataset->owner.empty() ? "" : "\nowned");
-    if (checked.insert(split).second) (void)deal(*dataset, cell.partition, cell.train_fraction, receivers, cell.seed);
+                              std::to_string(cell.train_fraction) + (dataset->owner.empty() ? "" : "\nowned") +
+                              (cell.batch == 0 ? "\nwhole" : "");
+    if (checked.insert(split).second) {
+      const auto shards = deal(*dataset, cell.partition, cell.train_fraction, receivers, cell.seed);
+      if (cell.batch == 0) (void)common_size(shards, receivers, false);
+    }
+    if (cell.batch == 0 && !cell.byzantine_data && checked.insert(cell.attack + "\nwhole").second &&
+        computes_own(cell, *make_attack(cell)))
+      throw UserError("task.batch = 0 (all samples): under '" + cell.attack +
+                      "' Byzantine workers compute, too, and need parts of their own: set task.byzantine_data = true");
     const std::string server = cell.dataset + "\n" + std::to_string(receivers) + "\n" + cell.defense + "\n" +
                                std::to_string(cell.workers) + "\n" + std::to_string(cell.declared);
     if (!checked.insert(server).second) continue;
     if (const int trusted = trusted_batch(cell); trusted > 0) (void)deal_trusted(*dataset, trusted, cell.seed);
   }
+  return checksums;
 }
 
 int default_threads() {

@@ -23,7 +23,8 @@ std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset
   return shards;
 }
 
-/// The size of all shards. \throws UserError if they differ. Of `workers` shards in a row the last is the server's.
+}  // namespace
+
 int common_size(const std::vector<std::vector<std::int32_t>>& shards, int workers, bool server) {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     if (shards[i].size() == shards.front().size()) continue;
@@ -34,6 +35,8 @@ int common_size(const std::vector<std::vector<std::int32_t>>& shards, int worker
   }
   return static_cast<int>(shards.front().size());
 }
+
+namespace {
 
 template <class T>
 std::vector<T*> split(Array<T>& values, std::size_t stride) {

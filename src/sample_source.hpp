@@ -11,6 +11,10 @@
 
 namespace gauntlet {
 
+/// The size of all shards. Of `workers` shards in a row the last is the server's, if there is one.
+/// \throws UserError, as task.batch = 0 has it, if they differ.
+int common_size(const std::vector<std::vector<std::int32_t>>& shards, int workers, bool server);
+
 /// The training samples that a cohort's workers draw round by round, one stream for all cells that draw the same.
 class SampleSource {
  public:

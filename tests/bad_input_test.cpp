@@ -196,6 +196,33 @@ TEST_CASE("a data file that is missing, truncated or wrong is refused by its nam
   CHECK_FALSE(fs::exists(bench / "out"));
 }
 
+TEST_CASE("results are not continued with other data") {
+  const Bench bench;
+  CHECK(bench.run().exit_code == 0);
+  const auto before = contents(bench / "out");
+  CHECK(bench.run().exit_code == 0);
+  std::string labels = Bench::labels();
+  labels.back() = 1;
+  bench.write("train-labels-idx1-ubyte", labels);
+  const auto refused = contents(bench / "out");
+  check_refused(bench.run(), "'out' holds the results of other data: mnist (checksum ", "--overwrite");
+  CHECK(contents(bench / "out") == refused);
+  CHECK(bench.run({"--overwrite"}).exit_code == 0);
+  CHECK(contents(bench / "out") != before);
+}
+
+TEST_CASE("a batch of everything is refused before the run where workers hold different numbers of samples") {
+  const Bench bench;
+  CHECK(bench.run({"--set", "task.batch=0", "--set", "task.byzantine_data=true"}).exit_code == 0);
+  fs::remove_all(bench / "out");
+  check_refused(bench.run({"--set", "task.batch=0"}),
+                "task.batch = 0 (all samples): under 'none' Byzantine workers compute, too",
+                "task.byzantine_data = true");
+  check_refused(bench.run({"--set", "task.batch=0", "--set", "task.partition=dirichlet(alpha=0.1)"}),
+                "task.batch = 0 (all samples) needs workers with equally many samples; here one has ", "another");
+  CHECK_FALSE(fs::exists(bench / "out"));
+}
+
 TEST_CASE("a model that does not fit the data is refused") {
   const Bench bench;
   check_refused(bench.run({"--set", "task.model=linear"}), "linear: ", "softmax");

@@ -340,6 +340,15 @@ TEST_CASE("Merge refuses what does not belong together", "[report]") {
   rows.replace(rows.find("0.3333"), 6, "0.4444");
   put(folder / "d" / "convergence.csv", rows);
   CHECK(contains(merge("a", "d", "out"), "cell 0 has other numbers"));
+  // Other data.
+  for (const auto& [name, checksum] : {std::pair("a", "11111111"), std::pair("b", "22222222")}) {
+    std::string json = raw(folder / name / "manifest.json");
+    const std::string empty = "\"data\": {}";
+    REQUIRE(json.find(empty) != std::string::npos);
+    put(folder / name / "manifest.json",
+        json.replace(json.find(empty), empty.size(), "\"data\": {\"mnist\": \"" + std::string(checksum) + "\"}"));
+  }
+  CHECK(contains(merge("a", "b", "out"), "other data: mnist (checksum 22222222, not 11111111)"));
   CHECK_FALSE(fs::exists(folder / "out"));
 }
 
@@ -371,6 +380,7 @@ TEST_CASE("A manifest survives the file, and earlier sessions stay in it", "[rep
   manifest.argv = {"gauntlet", "run", "a \"b\".toml"};
   manifest.revision = "0123abc";
   manifest.libraries = {{"openblas", "0.3.21"}};
+  manifest.data = {{"mnist", "0123abcd"}};
   manifest.cells = 7;
   manifest.start = utc_now();
   CHECK(manifest.start.size() == 20);
@@ -389,11 +399,18 @@ TEST_CASE("A manifest survives the file, and earlier sessions stay in it", "[rep
   const Manifest read = *read_manifest(folder / "r");
   CHECK(read.argv == manifest.argv);
   CHECK(read.libraries == manifest.libraries);
+  CHECK(read.data == manifest.data);
   CHECK(read.cells == 7);
   CHECK(read.cells_done == 0);
   REQUIRE(read.parts.size() == 2);
   CHECK(read.parts[0].end.empty());
   CHECK(read.parts[1].cells_done == 1);
+  {
+    const ResultsFolder results(folder / "r", spec, false);
+    CHECK_NOTHROW(results.need_data({{"mnist", "0123abcd"}, {"cifar10", "1"}}));
+    const std::string message = user_error([&] { results.need_data({{"mnist", "4567cdef"}}); });
+    CHECK(contains(message, "other data: mnist (checksum 0123abcd, not 4567cdef)"));
+  }
   put(folder / "r" / "manifest.json", "{\"cells\": []}");
   CHECK(contains(user_error([&] { read_manifest(folder / "r"); }), "manifest.json"));
   CHECK_FALSE(read_manifest(folder.path()).has_value());

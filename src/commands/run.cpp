@@ -56,11 +56,13 @@ int run(const Options& options) {
   plan.erase(std::remove_if(plan.begin(), plan.end(),
                             [&](const Cell& cell) { return cell.index % shard.count != shard.index; }),
              plan.end());
-  check_cells(plan);
+  const auto data = check_cells(plan);
 
   const std::filesystem::path folder = options.out.empty() ? "results/" + spec.name : options.out;
   ResultsFolder results(folder, resolved(spec), options.overwrite);
+  results.need_data(data);
   Manifest manifest = describe_session(&device);
+  manifest.data = data;
   manifest.cells = cells;
   manifest.shard = options.shard;
   results.write(manifest);
@@ -132,7 +134,8 @@ Action declare(CLI::App& app) {
   app.add_flag("--overwrite", options->overwrite, "discard what the results folder holds");
   app.add_flag("--quiet", options->quiet, "no progress and no table");
   app.footer(
-      "A run that was interrupted or killed goes on when the same command is given again.\n"
+      "A run that was interrupted or killed goes on when the same command is given again. The spec.toml of a results\n"
+      "folder has every key of a spec with its value; the README says what each is.\n"
       "Examples:\n"
       "  gauntlet run experiments/quickstart.toml\n"
       "  gauntlet run experiments/mnist.toml --set task.data_dir=data/mnist --set seeds='\"0..4\"'\n"

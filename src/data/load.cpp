@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/data/load.hpp"
 
+#include <fmt/core.h>
+#include <zlib.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <future>
@@ -16,6 +20,23 @@ std::string data_folder(const std::string& data_dir) {
   return given != nullptr && *given != '\0' ? given : "data";
 }
 
+/// Parameters of a dataset are plain numbers: there is no n or f before there is data.
+std::unique_ptr<DatasetSource> source_of(const ComponentText& component) {
+  return Registry<DatasetSource>::find(component.name, "dataset").create(component, 0, 0);
+}
+
+template <class T>
+uLong add_bytes(uLong crc, const std::vector<T>& values) {
+  constexpr std::size_t most = 1 << 30;  // zlib counts in 32 bits
+  const auto* bytes = reinterpret_cast<const Bytef*>(values.data());
+  for (std::size_t left = values.size() * sizeof(T); left > 0;) {
+    const std::size_t part = std::min(left, most);
+    crc = crc32(crc, bytes, static_cast<uInt>(part));
+    bytes += part, left -= part;
+  }
+  return crc;
+}
+
 }  // namespace
 
 std::shared_ptr<const Dataset> load_dataset(const std::string& text, const std::string& data_dir, std::uint64_t seed,
@@ -25,8 +46,7 @@ std::shared_ptr<const Dataset> load_dataset(const std::string& text, const std::
   static std::map<std::string, std::shared_future<Shared>> cache;
 
   const ComponentText component = parse_component(text);
-  // Parameters of a dataset are plain numbers: there is no n or f before there is data.
-  const auto source = Registry<DatasetSource>::find(component.name, "dataset").create(component, 0, 0);
+  const auto source = source_of(component);
   const DatasetRequest request{data_folder(data_dir), seed, workers};
   std::string key = to_string(component) + '\n' + request.directory;
   if (!source->fixed()) key += '\n' + std::to_string(seed) + '\n' + std::to_string(workers);
@@ -51,6 +71,19 @@ std::shared_ptr<const Dataset> load_dataset(const std::string& text, const std::
     }
   }
   return future.get();
+}
+
+bool is_fixed(const std::string& text) { return source_of(parse_component(text))->fixed(); }
+
+std::string checksum(const Dataset& dataset) {
+  uLong crc = crc32(0, nullptr, 0);
+  for (const Samples* samples : {&dataset.train, &dataset.test}) {
+    crc = add_bytes(crc, samples->bytes);
+    crc = add_bytes(crc, samples->values);
+    crc = add_bytes(crc, samples->labels);
+    crc = add_bytes(crc, samples->targets);
+  }
+  return fmt::format("{:08x}", crc);
 }
 
 }  // namespace gauntlet

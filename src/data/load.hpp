@@ -17,4 +17,10 @@ namespace gauntlet {
 std::shared_ptr<const Dataset> load_dataset(const std::string& text, const std::string& data_dir, std::uint64_t seed,
                                             int workers);
 
+/// Whether that dataset is the same for every seed and number of workers.
+bool is_fixed(const std::string& text);
+
+/// A checksum of all samples, labels and targets: eight hexadecimal digits. Equal data gives equal ones.
+std::string checksum(const Dataset& dataset);
+
 }  // namespace gauntlet

@@ -30,6 +30,7 @@ Json to_json(const Manifest& manifest) {
                {"revision", manifest.revision},
                {"build", manifest.build},
                {"libraries", manifest.libraries},
+               {"data", manifest.data},
                {"parts", Json::array()}};
   for (const Manifest& part : manifest.parts) json["parts"].push_back(to_json(part));
   return json;
@@ -53,6 +54,7 @@ Manifest from_json(const Json& json) {
   json.at("revision").get_to(manifest.revision);
   json.at("build").get_to(manifest.build);
   json.at("libraries").get_to(manifest.libraries);
+  manifest.data = json.value("data", manifest.data);  // not in files of the first releases
   for (const Json& part : json.at("parts")) manifest.parts.push_back(from_json(part));
   return manifest;
 }
@@ -87,6 +89,14 @@ std::vector<Manifest> sessions(const Manifest& manifest) {
     result.back().parts.clear();
   }
   return result;
+}
+
+std::string other_data(const std::vector<Manifest>& sessions, const std::map<std::string, std::string>& data) {
+  for (const Manifest& session : sessions)
+    for (const auto& [name, checksum] : session.data)
+      if (const auto ours = data.find(name); ours != data.end() && ours->second != checksum)
+        return name + " (checksum " + checksum + ", not " + ours->second + ")";
+  return {};
 }
 
 std::string utc_now() {

@@ -18,6 +18,7 @@ struct Manifest {
   std::string build;                             ///< compiler, build type, CUDA toolkit
   std::string device, driver;                    ///< the device's name; the driver's version or empty
   std::map<std::string, std::string> libraries;  ///< name → version
+  std::map<std::string, std::string> data;       ///< dataset → checksum, of those that do not depend on the seed
   std::string host;
   std::string start, end;          ///< ISO 8601, UTC; no end: still running or killed
   std::string status = "running";  ///< then `complete`, `failed` (some cells), `interrupted` or `incomplete`
@@ -35,6 +36,9 @@ std::optional<Manifest> read_manifest(const std::filesystem::path& folder);
 
 /// The manifest and its parts as a flat list, oldest first, without the sessions that ended and computed no cell.
 std::vector<Manifest> sessions(const Manifest& manifest);
+
+/// Where one of the sessions had other data of the same name, `mnist (checksum 0123abcd, not 4567cdef)`; else empty.
+std::string other_data(const std::vector<Manifest>& sessions, const std::map<std::string, std::string>& data);
 
 /// The present time as `2025-01-31T12:00:00Z`.
 std::string utc_now();

@@ -66,7 +66,14 @@ MergeReport merge_results(const std::vector<fs::path>& folders, const fs::path& 
     if (std::find(seen.begin(), seen.end(), real) != seen.end()) continue;
     seen.push_back(real);
     merged.add(folder);
-    if (auto manifest = read_manifest(folder)) manifests.emplace_back(folder, std::move(*manifest));
+    if (auto manifest = read_manifest(folder)) {
+      for (const auto& [before, other] : manifests)
+        for (const Manifest& part : sessions(other))
+          if (const std::string data = other_data(sessions(*manifest), part.data); !data.empty())
+            throw UserError("'" + folder.string() + "' and '" + before.string() +
+                            "' were computed from other data: " + data);
+      manifests.emplace_back(folder, std::move(*manifest));
+    }
     for (TimingRow& row : read_timing(folder)) timing.push_back(std::move(row));
   }
   session.cells = planned_cells(manifests);

@@ -98,6 +98,12 @@ void ResultsFolder::resume() {
   summary_ = std::make_unique<AppendFile>(path_ / "summary.csv");
 }
 
+void ResultsFolder::need_data(const std::map<std::string, std::string>& data) const {
+  if (const std::string other = other_data(earlier_, data); !other.empty())
+    throw UserError("'" + path_.string() + "' holds the results of other data: " + other +
+                    "; choose another --out or discard them with --overwrite");
+}
+
 bool ResultsFolder::finished(int cell) const { return status_.count(cell) != 0; }
 
 std::size_t ResultsFolder::finished_count() const { return status_.size(); }

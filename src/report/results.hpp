@@ -33,6 +33,9 @@ class ResultsFolder {
   bool finished(int cell) const;
   std::size_t finished_count() const;
 
+  /// \throws UserError when cells here were computed from other data than this, dataset → checksum.
+  void need_data(const std::map<std::string, std::string>& data) const;
+
   /// Writes the rows of one cell. \throws UserError naming the file if it cannot; then the cell does not count.
   void append(const Cell& cell, const CellResult& result);
 
