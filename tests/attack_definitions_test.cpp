@@ -114,6 +114,52 @@ TEST_CASE("fang-krum sends the first halving of its bound that krum chooses", "[
       }
 }
 
+TEST_CASE("clipped-clustering-attack turns on from the message of the larger cluster that is farthest out",
+          "[attacks]") {
+  const double pi = std::acos(-1.0);
+  for (const auto& exec : test_backends())
+    for (const int f : {1, 2, 3, 5})
+      for (const double common : {0.0, 0.5, 4.0})
+        for (const int apart : {0, 1, 3}) {
+          const int d = 12;
+          Matrix rows = random_rows(95 + static_cast<std::uint64_t>(f), n, d, common);
+          for (int i = 1; i <= apart; ++i) rows[static_cast<std::size_t>(i)][2] -= 20;
+          const Matrix honest(rows.begin(), rows.end() - f);
+          const auto cosine = [](const Vector& a, const Vector& b) { return dot(a, b) / norm(a) / norm(b); };
+          std::vector<std::vector<std::size_t>> clusters;
+          for (std::size_t i = 0; i < honest.size(); ++i) clusters.push_back({i});
+          double nearest = -1;
+          for (std::size_t i = 0; i < honest.size(); ++i)
+            for (std::size_t j = 0; j < i; ++j) nearest = std::max(nearest, cosine(honest[i], honest[j]));
+          while (clusters.size() > 2) {
+            std::size_t into = 0, from = 1;
+            double most = -2;
+            for (std::size_t a = 0; a < clusters.size(); ++a)
+              for (std::size_t b = a + 1; b < clusters.size(); ++b)
+                for (const auto i : clusters[a])
+                  for (const auto j : clusters[b])
+                    if (cosine(honest[i], honest[j]) > most) most = cosine(honest[i], honest[j]), into = a, from = b;
+            clusters[into].insert(clusters[into].end(), clusters[from].begin(), clusters[from].end());
+            clusters.erase(clusters.begin() + static_cast<std::ptrdiff_t>(from));
+          }
+          const auto& larger = clusters[1].size() > clusters[0].size() ? clusters[1] : clusters[0];
+          const Vector along = 1 / norm(mean(honest)) * mean(honest);
+          Vector farthest = honest[larger[0]];
+          for (const auto i : larger)
+            if (cosine(honest[i], along) < cosine(farthest, along)) farthest = honest[i];
+          Vector across = farthest - dot(farthest, along) * along;
+          across = 1 / norm(across) * across;
+          double at = std::acos(cosine(farthest, along));
+          const auto sent = attack_rows(*exec, "clipped-clustering-attack(scale=7)", "", f, n, d, flat(rows).data());
+          for (int b = 0; b < f; ++b) {
+            at += std::max(std::acos(nearest) - 0.1, 0.0);
+            const Vector want = at < pi ? 7 * std::cos(at) * along + 7 * std::sin(at) * across : -7.0 * along;
+            INFO("f = " << f << ", message " << b << ", common = " << common << ", " << apart << " apart");
+            CHECK(norm(message(sent, d, b) - want) < 1e-4);
+          }
+        }
+}
+
 TEST_CASE("sign-inversion turns each coordinate of each own message by itself", "[attacks]") {
   for (const auto& exec : test_backends()) {
     const int d = 20000, f = 3;

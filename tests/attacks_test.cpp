@@ -272,15 +272,20 @@ TEST_CASE("learned mimicry finds the worker that stands apart and stays with it"
     };
     // Of the two that carry the variance it takes the one on the random direction's side, and keeps it.
     AttackTrial trial(*exec, "mimic(target=learned, warmup=3)", "", n, f, d, {11, 12, 13, 14});
+    AttackTrial opposite(*exec, "mimic(target=learned, warmup=3, least=true)", "", n, f, d, {11, 12, 13, 14});
     std::vector<int> kept;
     for (int round = 0; round < 6; ++round) {
       const Matrix rows = round_rows(30 + static_cast<std::uint64_t>(round));
       const auto sent = trial.act(round, stacked({rows, rows, rows, rows}).data());
+      const auto against = opposite.act(round, stacked({rows, rows, rows, rows}).data());
       for (std::size_t c = 0; c < 4; ++c) {
         const auto at = sent.begin() + static_cast<std::ptrdiff_t>(c * f * d);
         const Vector message(at, at + d);
         const int target = reference::norm(message - rows[3]) < 1e-4 ? 3 : 1;
         CHECK(reference::norm(message - rows[static_cast<std::size_t>(target)]) < 1e-4);
+        const Vector other(against.begin() + static_cast<std::ptrdiff_t>(c * f * d),
+                           against.begin() + static_cast<std::ptrdiff_t>(c * f * d + d));
+        CHECK(reference::norm(other - rows[static_cast<std::size_t>(4 - target)]) < 1e-4);
         if (round == 0) kept.push_back(target);
         CHECK(kept[c] == target);
       }

@@ -116,7 +116,13 @@ inline std::vector<int> larger_of_two(const Matrix& points) {
   return clusters[1].size() > clusters[0].size() ? clusters[1] : clusters[0];
 }
 
-inline Vector sign_guard(const Matrix& x, double lower, double upper) {
+/// The mean of the rows or their median in each coordinate; zero without any.
+inline Vector average_of(const Matrix& rows, std::size_t d, const std::string& average) {
+  if (rows.empty()) return Vector(d, 0.0);
+  return average == "mean" ? mean(rows) : per_column(rows, [](const Vector& v) { return median(v, "mid"); });
+}
+
+inline Vector sign_guard(const Matrix& x, double lower, double upper, const std::string& average) {
   Vector lengths;
   Matrix signs;
   for (const auto& row : x) {
@@ -133,18 +139,19 @@ inline Vector sign_guard(const Matrix& x, double lower, double upper) {
   Matrix clipped_rows;
   for (int i : larger_of_two(signs))
     if (lengths[i] >= lower * middle && lengths[i] <= upper * middle) clipped_rows.push_back(clipped(x[i], middle));
-  return clipped_rows.empty() ? Vector(x[0].size(), 0.0) : mean(clipped_rows);
+  return average_of(clipped_rows, x[0].size(), average);
 }
 
 /// `lengths`: of all messages so far, those of x included.
-inline Vector clipped_clustering(const Matrix& x, Vector lengths, double most, bool single) {
+inline Vector clipped_clustering(const Matrix& x, Vector lengths, double most, bool single,
+                                 const std::string& average = "mean") {
   std::vector<std::vector<int>> clusters;
   for (std::size_t i = 0; i < x.size(); ++i) clusters.push_back({static_cast<int>(i)});
   const auto gap = [&](const std::vector<int>& a, const std::vector<int>& b) {
     Vector distances;
     for (int i : a)
       for (int j : b) distances.push_back(norm(x[i]) * norm(x[j]) > 0 ? 1 - cosine(x[i], x[j]) : 2);
-    return single ? *std::min_element(distances.begin(), distances.end()) : average(distances);
+    return single ? *std::min_element(distances.begin(), distances.end()) : reference::average(distances);
   };
   while (clusters.size() > 2) {
     std::size_t left = 0, right = 1;
@@ -158,7 +165,51 @@ inline Vector clipped_clustering(const Matrix& x, Vector lengths, double most, b
   std::sort(lengths.begin(), lengths.end());
   Matrix rows;
   for (int i : larger) rows.push_back(clipped(x[i], std::min(most, median(lengths, "mid"))));
-  return mean(rows);
+  return average_of(rows, x[0].size(), average);
+}
+
+inline Vector bulyan(Matrix x, int f, const std::string& even, double power) {
+  const int n = static_cast<int>(x.size());
+  Matrix picked;
+  for (int pick = 0; pick < n - 2 * f; ++pick) {
+    const int left = static_cast<int>(x.size()), neighbors = std::min(std::max(left - f - 2, 1), left - 1);
+    const auto by_score = order(left, [&](int i) { return krum_score(x, i, neighbors, power); });
+    picked.push_back(x[by_score[0]]);
+    x.erase(x.begin() + by_score[0]);
+  }
+  return per_column(picked, [&](const Vector& v) { return mean_nearest(v, median(v, even), n - 4 * f); });
+}
+
+/// As ByzantineMomentum and its native kernels have it: scores of all messages, computed once; `subtracted`: whenever
+/// one is picked its distance leaves the scores of those that had it among their nearest.
+inline Vector bulyan_of_first_scores(const Matrix& x, int f, const std::string& even, double power, int m,
+                                     bool subtracted) {
+  const int n = static_cast<int>(x.size()), picks = n - 2 * f - 2, neighbors = subtracted ? n - f - 2 : m;
+  std::vector<std::vector<int>> nearest;
+  Vector scores;
+  std::vector<int> left;
+  for (int i = 0; i < n; ++i) {
+    auto others = order(n, [&](int j) { return j == i ? INFINITY : distance(x[i], x[j]); });
+    others.resize(static_cast<std::size_t>(neighbors));
+    double total = 0;
+    for (int j : others) total += std::pow(distance(x[i], x[j]), power);
+    nearest.push_back(others);
+    scores.push_back(total);
+    left.push_back(i);
+  }
+  Matrix means;
+  for (int pick = 0; pick < picks; ++pick) {
+    std::stable_sort(left.begin(), left.end(), [&](int i, int j) { return scores[i] < scores[j]; });
+    const int kept = subtracted ? m - pick : std::min(m, n - f - 2 - pick);
+    means.push_back(mean(chosen_rows(x, std::vector<int>(left.begin(), left.begin() + kept))));
+    const int gone = left[0];
+    left.erase(left.begin());
+    std::sort(left.begin(), left.end());
+    for (int i : left)
+      if (subtracted && std::count(nearest[i].begin(), nearest[i].end(), gone) != 0)
+        scores[i] -= std::pow(distance(x[i], x[gone]), power);
+  }
+  return per_column(means, [&](const Vector& v) { return mean_nearest(v, median(v, even), picks - 2 * f); });
 }
 
 /// ReLU(cos) trust scores of messages that are brought to the trusted one's length.
@@ -204,14 +255,20 @@ inline bool add_catalogue() {
   all["foolsgold"] = rule([](const Matrix& x, int, int, const Arguments& a) {
     return fools_gold(x, x, a.number("confidence"), a.word("divide"));
   });
+  all["bulyan"] = rule([](const Matrix& x, int, int f, const Arguments& a) {
+    const double power = std::stod(a.word("power"));
+    if (a.is("form", "paper")) return bulyan(x, f, a.word("even"), power);
+    return bulyan_of_first_scores(x, f, a.word("even"), power, a.count("m"), a.is("form", "subtracted"));
+  });
   all["dnc"] = rule([](const Matrix& x, int n, int f, const Arguments& a) {
     return mean_of(x, unsuspicious(x, n - static_cast<int>(a.number("filter") * f)));
   });
   all["signguard"] = rule([](const Matrix& x, int, int, const Arguments& a) {
-    return sign_guard(x, a.number("lower"), a.is("upper", "none") ? INFINITY : a.number("upper"));
+    const double upper = a.is("upper", "none") ? INFINITY : a.number("upper");
+    return sign_guard(x, a.number("lower"), upper, a.word("average"));
   });
   all["clipped-clustering"] = rule([](const Matrix& x, int, int, const Arguments& a) {
-    return clipped_clustering(x, norms(x), a.number("max_length"), a.is("linkage", "single"));
+    return clipped_clustering(x, norms(x), a.number("max_length"), a.is("linkage", "single"), a.word("average"));
   });
   all["fltrust"] = trusting([](const Matrix& x, const Vector& own, const Arguments&) { return fl_trust(x, own); });
   all["zeno"] = trusting([](const Matrix& x, const Vector& own, const Arguments& a) {

@@ -83,14 +83,44 @@ TEST_CASE("messages of signs, where most values are equally near, are drawn to n
 
 TEST_CASE("parameters change a rule as its definition says") {
   unsigned seed = 100;
-  for (const char* text :
-       {"median(even=lower)", "median(even=upper)", "meamed(even=lower)", "trimmed-mean(trim=1)", "phocas(trim=0)",
-        "krum(neighbors=n-f-1)", "krum(power=1)", "krum(power=4)", "multi-krum(m=2)", "multi-krum(m=3, power=1)",
-        "rfa(iterations=20, nu=1)", "centered-clipping(iterations=4, tau=3)", "centered-clipping(tau=0.5)",
-        "centered-clipping(stateless=true, tau=4)", "centered-clipping(stateless=true, iterations=3, tau=1)",
-        "monna(pivot=4)", "clipping(threshold=7)"})
+  for (const char* text : {"median(even=lower)",
+                           "median(even=upper)",
+                           "meamed(even=lower)",
+                           "trimmed-mean(trim=1)",
+                           "phocas(trim=0)",
+                           "krum(neighbors=n-f-1)",
+                           "krum(power=1)",
+                           "krum(power=4)",
+                           "multi-krum(m=2)",
+                           "multi-krum(m=3, power=1)",
+                           "rfa(iterations=20, nu=1)",
+                           "centered-clipping(iterations=4, tau=3)",
+                           "centered-clipping(tau=0.5)",
+                           "centered-clipping(stateless=true, tau=4)",
+                           "centered-clipping(stateless=true, iterations=3, tau=1)",
+                           "centered-clipping(stateless=true, start=mean, iterations=10, tau=2)",
+                           "centered-clipping(stateless=true, start=zero, tau=4)",
+                           "centered-clipping(stateless=true, even=lower, tau=1)",
+                           "monna(pivot=4)",
+                           "clipping(threshold=7)"})
     for (const auto& [n, f] : std::vector<std::pair<int, int>>{{11, 2}, {12, 3}})
       check_against_reference(text, random_inbox(n, f, 60, ++seed), f);
+}
+
+TEST_CASE("bulyan has the forms of its two other implementations") {
+  unsigned seed = 180;
+  for (const char* text :
+       {"bulyan(power=1, even=lower)", "bulyan(form=initial, power=1, even=lower)", "bulyan(form=initial, m=3)",
+        "bulyan(form=initial, m=1)", "bulyan(form=subtracted, even=upper)"})
+    for (const auto& [n, f] : std::vector<std::pair<int, int>>{{7, 1}, {11, 2}, {17, 3}, {9, 0}})
+      check_against_reference(text, random_inbox(n, f, 60, ++seed), f);
+  const auto message = [](const std::string& text) {
+    return user_error([&] { Pipeline(parse_pipeline(text), 11, 2); });
+  };
+  CHECK(contains(message("bulyan(m=3)"), "m is for form=initial and form=subtracted"));
+  CHECK(contains(message("bulyan(form=initial, m=8)"), "m = 8 is out of range 1..7"));
+  CHECK(contains(message("bulyan(form=subtracted, m=4)"), "m = 4 is out of range 5..7"));
+  CHECK(contains(message("centered-clipping(start=mean)"), "start is for stateless=true"));
 }
 
 TEST_CASE("krum with its neighbors written needs a majority only") {

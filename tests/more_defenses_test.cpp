@@ -22,7 +22,8 @@ TEST_CASE("parameters of the later rules change them as their definitions say") 
   for (const char* text :
        {"foolsgold(confidence=0.3)", "foolsgold(divide=n)", "foolsgold(divide=nothing, confidence=2)",
         "dnc(filter=1.5)", "dnc(filter=0)", "signguard(upper=none)", "signguard(lower=0.9, upper=1.05)",
-        "clipped-clustering(max_length=3)", "clipped-clustering(linkage=single)"})
+        "clipped-clustering(max_length=3)", "clipped-clustering(linkage=single)", "signguard(average=median)",
+        "nnm | signguard(average=median)", "clipped-clustering(average=median, max_length=4)"})
     for (const auto& [n, f, d] : std::vector<std::array<int, 3>>{{11, 2, 60}, {12, 3, 33}, {40, 9, 5}})
       check(text, random_inbox(n, f, d, ++seed), f);
 }

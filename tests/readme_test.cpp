@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <map>
 #include <set>
 #include <sstream>
 
 #include "src/npy.hpp"
+#include "src/spec/spec.hpp"
 #include "tests/command.hpp"
 
 /// The README holds what it says: its example rule compiles and works, its specs and commands are understood.
@@ -118,6 +120,41 @@ TEST_CASE("the example rule trains in a matrix beside the others") {
     REQUIRE(at != std::string::npos);
     CHECK(std::stod(table.out.substr(at + row.size())) > 0.3);  // ten classes: chance is 0.1
   }
+}
+
+TEST_CASE("the README names every key of a spec with its default") {
+  std::map<std::string, std::string> defaults;
+  std::istringstream resolved_lines(resolved(parse_spec("name = 'x'", "spec.toml")));
+  for (std::string line, table; std::getline(resolved_lines, line);) {
+    if (!line.empty() && line[0] == '[') table = line.substr(1, line.size() - 2) + ".";
+    const std::size_t equals = line.find(" = ");
+    if (equals == std::string::npos) continue;
+    std::string value = line.substr(equals + 3);
+    if (value[0] == '[' && line.rfind("seeds", 0) != 0) value = value.substr(1, value.size() - 2);
+    defaults[table + line.substr(0, equals)] = value;
+  }
+  defaults["name"] = "";
+  defaults["evaluate_every"] = "a tenth of `rounds`";
+  defaults["workers.total"] = "";
+  defaults["task.data_dir"] = "\"\"";
+
+  const std::string page = readme(), begin = "<!-- begin: keys -->";
+  const std::size_t at = page.find(begin);
+  REQUIRE(at != std::string::npos);
+  std::istringstream lines(page.substr(at, page.find("<!-- end: keys -->") - at));
+  std::set<std::string> named;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("| `", 0) != 0) continue;
+    const std::string key = line.substr(3, line.find('`', 3) - 3);
+    named.insert(key);
+    INFO(key);
+    REQUIRE(defaults.count(key) == 1);
+    std::string shown = line.substr(line.find('|', 1) + 1);
+    shown = shown.substr(0, shown.find('|'));
+    const bool code = contains(shown, "`") && key != "evaluate_every";
+    CHECK(shown == (defaults[key].empty() ? " " : code ? " `" + defaults[key] + "` " : " " + defaults[key] + " "));
+  }
+  CHECK(named.size() == defaults.size());
 }
 
 TEST_CASE("every spec in the README and in the experiments folder gives a plan") {

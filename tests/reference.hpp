@@ -220,18 +220,6 @@ inline Vector farthest_removed(Matrix x, int f) {
   return mean(x);
 }
 
-inline Vector bulyan(Matrix x, int f, const std::string& even, double power) {
-  const int n = static_cast<int>(x.size());
-  Matrix picked;
-  for (int pick = 0; pick < n - 2 * f; ++pick) {
-    const int left = static_cast<int>(x.size()), neighbors = std::min(std::max(left - f - 2, 1), left - 1);
-    const auto by_score = order(left, [&](int i) { return krum_score(x, i, neighbors, power); });
-    picked.push_back(x[by_score[0]]);
-    x.erase(x.begin() + by_score[0]);
-  }
-  return per_column(picked, [&](const Vector& v) { return mean_nearest(v, median(v, even), n - 4 * f); });
-}
-
 /// The midpoint of the trusted box and the box of center(subset) over all subsets of n − f messages.
 inline Vector box(const Matrix& x, int f, const std::function<Vector(const Matrix&)>& center) {
   const int n = static_cast<int>(x.size());
@@ -318,8 +306,10 @@ inline std::map<std::string, Stage>& stages() {
          return smoothed_weiszfeld(x, a.count("iterations"), a.number("nu"));
        })},
       {"centered-clipping", rule([](const Matrix& x, int, int, const Arguments& a) {
-         const Vector start = a.flag("stateless") ? per_column(x, [](const Vector& v) { return median(v, "mid"); })
-                                                  : Vector(x[0].size(), 0.0);
+         Vector start(x[0].size(), 0.0);
+         if (a.flag("stateless") && a.is("start", "mean")) start = mean(x);
+         if (a.flag("stateless") && a.is("start", "median"))
+           start = per_column(x, [&](const Vector& v) { return median(v, a.word("even")); });
          return centered_clipping(x, start, a.count("iterations"), a.number("tau"));
        })},
       {"monna", rule([](const Matrix& x, int n, int f, const Arguments& a) {
@@ -335,9 +325,6 @@ inline std::map<std::string, Stage>& stages() {
        })},
       {"faba", rule([](const Matrix& x, int, int f, const Arguments&) { return farthest_removed(x, f); })},
       {"smea", rule([](const Matrix& x, int n, int f, const Arguments&) { return least_eigenvalue(x, n - f); })},
-      {"bulyan", rule([](const Matrix& x, int, int f, const Arguments& a) {
-         return bulyan(x, f, a.word("even"), std::stod(a.word("power")));
-       })},
       {"md-mean", rule([](const Matrix& x, int n, int f, const Arguments&) {
          return mean_of(x, least_diameter(x, n - f));
        })},

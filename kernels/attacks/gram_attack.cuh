@@ -3,7 +3,7 @@
 
 #include "kernels/attacks/honest.cuh"
 
-/// Attacks whose one message, the same from all Byzantine workers, follows from the inner products of the base rows.
+/// Attacks whose messages follow from the inner products of the base rows.
 namespace gauntlet {
 
 /// One cell's base rows as its Gram matrix shows them.
@@ -37,18 +37,18 @@ struct SolveMessage {
   AttackView view;
   Functor functor;
   const double* products;
-  double* weights;  ///< [cells][m]
+  double* weights;  ///< [cells][messages][m]
   double* scratch;
   std::int64_t scratch_size;
 
   GAUNTLET_HD void operator()(const Team& team, int c) const {
     const BaseGram gram{products + std::int64_t{c} * view.m * view.m, view.m, view.honest};
-    double* w = weights + std::int64_t{c} * view.m;
+    const int size = (Functor::alike ? 1 : view.f) * view.m;
+    double* w = weights + std::int64_t{c} * size;
     functor(team, view, gram, w, scratch + c * scratch_size);
     team.sync();
-    const AttackView& v = view;
     double* mixing = view.mixing[c] + std::int64_t{view.honest} * view.m;
-    team.each(view.f * view.m, [=, &v](int i) { mixing[i] = w[i % v.m]; });
+    team.each(view.f * view.m, [=](int i) { mixing[i] = w[i % size]; });
   }
 };
 
@@ -69,7 +69,7 @@ class GramAttack final : public Attack {
           functor(functor_),
           parts(exec, gram_scratch(exec, view.base())),
           products(exec, static_cast<std::size_t>(view.cells) * view.m * view.m),
-          weights(exec, static_cast<std::size_t>(view.cells) * view.m),
+          weights(exec, static_cast<std::size_t>(view.cells) * (Functor::alike ? 1 : view.f) * view.m),
           scratch(exec, static_cast<std::size_t>(view.cells) * functor.scratch(view.honest)) {}
 
     void act() override {
@@ -94,12 +94,13 @@ class GramAttack final : public Attack {
 /// What the functors below may leave out; extra rows are filled as an AttackFunctor's are.
 struct GramMessage {
   static constexpr int extra_rows = 0;
+  static constexpr bool alike = true;  ///< all Byzantine workers send one message
   std::size_t scratch(int honest) const { return (void)honest, 0; }
 };
 
 /// An attack from a functor derived from GramMessage with `GAUNTLET_HD void operator()(const Team&, const AttackView&,
-/// const BaseGram&, double* weights, double* scratch) const`, which writes the message's m weights on the base rows.
-/// One Gram pass a round.
+/// const BaseGram&, double* weights, double* scratch) const`, which writes the message's m weights on the base rows,
+/// or, unless it is `alike`, those of f messages. One Gram pass a round.
 template <class Functor>
 std::unique_ptr<Attack> gram_attack(Functor functor) {
   return std::make_unique<detail::GramAttack<Functor>>(functor);

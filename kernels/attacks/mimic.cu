@@ -42,12 +42,14 @@ struct UpdateCenter {
 struct Learn {
   AttackView view;
   int warmup;
+  double side;             ///< 1: the message farthest along z, −1: against it
   const double* products;  ///< [cells][m][m]
   double* weights;         ///< [cells][m]
   int* target;             ///< [cells]
 
   GAUNTLET_HD void operator()(const Team& team, int c) const {
     const int t = *view.round, m = view.m, h = view.honest, center = view.extra_row(0), z = view.extra_row(1);
+    const double turned = side;
     const double* g = products + std::int64_t{c} * m * m;
     double* w = weights + std::int64_t{c} * m;
     if (t >= warmup) return team.each(m, [=](int p) { w[p] = p == z; });
@@ -68,7 +70,7 @@ struct Learn {
     const int farthest = team.argmin(h, [=](int i) {
       double inner = 0;
       for (int p = 0; p < m; ++p) add_weighted(inner, w[p], g[i * m + p]);
-      return inner == inner ? -inner : INFINITY;
+      return inner == inner ? -turned * inner : INFINITY;
     });
     if (team.rank() == 0) target[c] = farthest;
   }
@@ -83,16 +85,16 @@ struct DirectionRows {
 
 class Mimic final : public Attack {
  public:
-  Mimic(int target, int warmup) : target_(target), warmup_(warmup) {}
+  Mimic(int target, int warmup, double side) : target_(target), warmup_(warmup), side_(side) {}
   int extra_rows() const override { return target_ < 0 ? 2 : 0; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal*) const override {
-    return std::make_unique<Bound>(exec, view, target_, warmup_);
+    return std::make_unique<Bound>(exec, view, target_, warmup_, side_);
   }
 
  private:
   struct Bound final : BoundAttack {
-    Bound(Exec& exec_, const AttackView& view_, int target_, int warmup_)
-        : exec(exec_), view(view_), target(target_), warmup(warmup_) {
+    Bound(Exec& exec_, const AttackView& view_, int target_, int warmup_, double side_)
+        : exec(exec_), view(view_), target(target_), warmup(warmup_), side(side_) {
       if (target >= 0) return;
       const auto cells = static_cast<std::size_t>(view.cells), m = static_cast<std::size_t>(view.m);
       scratch = Array<double>(exec, gram_scratch(exec, view.base()));
@@ -106,7 +108,7 @@ class Mimic final : public Attack {
       parallel_spans(exec, "mimic center", view.cells, view.d, UpdateCenter{view, warmup});
       gram(exec, view.base(), GramPart::full, scratch.data(), products.data());
       for_teams(exec, "mimic direction", view.cells, view.m,
-                Learn{view, warmup, products.data(), weights.data(), learned.data()});
+                Learn{view, warmup, side, products.data(), weights.data(), learned.data()});
       parallel_for(exec, "mimic rows", view.cells, DirectionRows{view, direction.data()});
       combine(exec, view.base(), weights.data(), view.m, direction.data());
     }
@@ -120,11 +122,13 @@ class Mimic final : public Attack {
     Exec& exec;
     AttackView view;
     int target, warmup;
+    double side;
     Array<double> scratch, products, weights;
     Array<int> learned;
     Array<float*> direction;
   };
   int target_, warmup_;  ///< target < 0: learned
+  double side_;
 };
 
 const RegisteredAttack mimic([](Entry<Attack>& e) {
@@ -134,7 +138,8 @@ const RegisteredAttack mimic([](Entry<Attack>& e) {
   e.source = "Karimireddy, He, Jaggi, Byzantine-robust learning on heterogeneous datasets via bucketing, ICLR 2022";
   e.parameters = {
       count("target", "learned", "the honest worker to repeat, from 0; ByzFL takes 0", 0, no_limit, {"learned"}),
-      count("warmup", "1", "target=learned: rounds of learning, after which the target stays", 1)};
+      count("warmup", "1", "target=learned: rounds of learning, after which the target stays", 1),
+      flag("least", false, "target=learned: argmin <h_i, z> instead of argmax")};
   e.known_answers = {{"target=1", 1, {{1, 0}, {3, 2}, {9, 8}}, {{3, 2}}},
                      {"target=0", 2, {{1, 0}, {3, 2}, {9, 8}, {9, 8}}, {{1, 0}, {1, 0}}}};
   e.make = [](const Arguments& a) {
@@ -142,7 +147,7 @@ const RegisteredAttack mimic([](Entry<Attack>& e) {
     if (target >= a.n() - a.f())
       throw UserError("mimic: target = " + std::to_string(target) + " is out of range 0.." +
                       std::to_string(a.n() - a.f() - 1) + ", the honest workers");
-    return std::make_unique<Mimic>(target, a.count("warmup"));
+    return std::make_unique<Mimic>(target, a.count("warmup"), a.flag("least") ? -1 : 1);
   };
 });
 

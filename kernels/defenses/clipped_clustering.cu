@@ -110,15 +110,16 @@ struct CountRound {
 
 class ClippedClustering final : public CustomStage {
  public:
-  ClippedClustering(double most, bool single, int remembered) : most_(most), single_(single), remembered_(remembered) {}
+  ClippedClustering(double most, bool single, int remembered, bool median)
+      : most_(most), single_(single), remembered_(remembered), median_(median) {}
 
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, most_, single_, remembered_);
+    return std::make_unique<Run>(exec, job, most_, single_, remembered_, median_);
   }
 
  private:
   struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, double most_, bool single_, int remembered_)
+    Run(Exec& exec_, const Job& job_, double most_, bool single_, int remembered_, bool median)
         : exec(exec_),
           job(job_),
           most(most_),
@@ -127,7 +128,7 @@ class ClippedClustering final : public CustomStage {
           count(job.inboxes.base.count),
           remembered(remembered_),
           messages(exec, job),
-          output(exec, job),
+          output(exec, job, median),
           lengths(exec, static_cast<std::size_t>(count) * remembered * n),
           scratch(exec, static_cast<std::size_t>(count) * (n + 2) * n),
           weights(exec, static_cast<std::size_t>(count) * n),
@@ -159,6 +160,7 @@ class ClippedClustering final : public CustomStage {
   double most_;
   bool single_;
   int remembered_;
+  bool median_;
 };
 
 const Registered<Stage> clipped_clustering([](Entry<Stage>& e) {
@@ -175,12 +177,14 @@ const Registered<Stage> clipped_clustering([](Entry<Stage>& e) {
       number("max_length", "1e5", "no message stays longer", 0),
       word("linkage", "average", "distance of two clusters: the average or the least of their messages'",
            {"average", "single"}),
-      count("history", "1000", "rounds whose lengths are remembered, 8 n bytes a cell each; Blades: all", 1, 1000000)};
+      count("history", "1000", "rounds whose lengths are remembered, 8 n bytes a cell each; Blades: all", 1, 1000000),
+      average_parameter()};
   e.needs = [](int n, int f) { return std::string(n > 2 * f && n <= 256 ? "" : "2f < n <= 256"); };
   e.known_answers = {{"", 1, {{1, 0}, {2, 0}, {2, 0}, {-9, 0}}, {{5.0f / 3, 0}}},
                      {"", 1, {{0, 3}, {0, 3}, {5, 0}, {0, 9}, {0, 4}}, {{0, 3.5f}}}};
   e.make = [](const Arguments& a) {
-    return std::make_unique<ClippedClustering>(a.number("max_length"), a.is("linkage", "single"), a.count("history"));
+    return std::make_unique<ClippedClustering>(a.number("max_length"), a.is("linkage", "single"), a.count("history"),
+                                               a.is("average", "median"));
   };
 });
 

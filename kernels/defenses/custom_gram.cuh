@@ -31,21 +31,27 @@ class MessageProducts {
   Array<double> parts_, products_, seen_;
 };
 
-/// Writes Σ w_i x_i for weights [count][n] over the messages; a zero weight hides its message. One combine pass.
+/// Writes Σ w_i x_i for weights [count][n] ≥ 0 over the messages; a zero weight hides its message. One combine pass.
+/// Or, of the k messages of an inbox that are not hidden, the median of k w_i x_i in each coordinate: the output is
+/// zero if there are none. One column pass, at most column_limit messages.
 class WeightedOutput {
  public:
-  WeightedOutput(Exec& exec, const CustomStage::Job& job)
-      : base_(exec, static_cast<std::size_t>(job.inboxes.base.count) * job.inboxes.base.m) {}
+  WeightedOutput(Exec& exec, const CustomStage::Job& job, bool median = false)
+      : median_(median),
+        base_(exec,
+              static_cast<std::size_t>(job.inboxes.base.count) * (median ? job.inboxes.n : 1) * job.inboxes.base.m) {}
 
-  void write(Exec& exec, const CustomStage::Job& job, const double* weights) {
-    const Rows& rows = job.inboxes.base;
-    parallel_for(exec, "compose", static_cast<std::int64_t>(base_.size()),
-                 detail::Multiply{weights, job.inboxes.mixing, 1, job.inboxes.n, rows.m, base_.data()});
-    combine(exec, rows, base_.data(), rows.m, job.out);
-  }
+  void write(Exec& exec, const CustomStage::Job& job, const double* weights);
 
  private:
+  bool median_;
   Array<double> base_;
 };
+
+/// The parameter that chooses between the two.
+inline ParameterSpec average_parameter() {
+  return word("average", "mean", "of the messages left: their mean or, in each coordinate, their median",
+              {"mean", "median"});
+}
 
 }  // namespace gauntlet

@@ -133,15 +133,15 @@ struct SignGuardWeights {
 
 class SignGuard final : public CustomStage {
  public:
-  SignGuard(double lower, double upper) : lower_(lower), upper_(upper) {}
+  SignGuard(double lower, double upper, bool median) : lower_(lower), upper_(upper), median_(median) {}
 
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, lower_, upper_);
+    return std::make_unique<Run>(exec, job, lower_, upper_, median_);
   }
 
  private:
   struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, double lower_, double upper_)
+    Run(Exec& exec_, const Job& job_, double lower_, double upper_, bool median)
         : exec(exec_),
           job(job_),
           lower(lower_),
@@ -152,7 +152,7 @@ class SignGuard final : public CustomStage {
           totals(exec, static_cast<std::size_t>(messages) * facts),
           scratch(exec, static_cast<std::size_t>(messages) * 2),
           weights(exec, static_cast<std::size_t>(messages)),
-          output(exec, job) {}
+          output(exec, job, median) {}
 
     void run(bool) override {
       for_teams(exec, "measure signs", messages * chunks, 256, MeasureChunk{job.inboxes, chunks, parts.data()});
@@ -172,6 +172,7 @@ class SignGuard final : public CustomStage {
   };
 
   double lower_, upper_;
+  bool median_;
 };
 
 const Registered<Stage> signguard([](Entry<Stage>& e) {
@@ -186,12 +187,17 @@ const Registered<Stage> signguard([](Entry<Stage>& e) {
       "Xu, Huang, Song, Lan, Byzantine-robust Federated Learning through Malicious Gradient Filtering, ICDCS 2022";
   e.parameters = {
       number("lower", "0.1", "least length of a message, as a multiple of the median length", 0, 1),
-      number("upper", "3", "greatest length likewise; Blades, which clips first, has none", 1, no_limit, {"none"})};
+      number("upper", "3", "greatest length likewise; Blades, which clips first, has none", 1, no_limit, {"none"}),
+      average_parameter()};
   e.needs = needs_majority;
   e.known_answers = {{"", 1, {{1, 2}, {2, 1}, {2, 1}, {-1, -2}, {1, 2}}, {{1.5, 1.5}}},
                      {"", 1, {{3, 4}, {6, 8}, {3, 4}, {30, 40}, {0.03f, 0.04f}}, {{3, 4}}}};
   e.make = [](const Arguments& a) {
-    return std::make_unique<SignGuard>(a.number("lower"), a.is("upper", "none") ? INFINITY : a.number("upper"));
+    if (a.is("average", "median") && a.n() > column_limit)
+      throw UserError("signguard: average=median takes n <= " + std::to_string(column_limit) +
+                      " messages; n = " + std::to_string(a.n()));
+    return std::make_unique<SignGuard>(a.number("lower"), a.is("upper", "none") ? INFINITY : a.number("upper"),
+                                       a.is("average", "median"));
   };
 });
 
