@@ -145,6 +145,8 @@ TEST_CASE("Axes that vary beside rows and columns give one table each", "[table]
   REQUIRE(by_f.size() == 1);
   CHECK(by_f[0].rows == std::vector<std::string>{"1", "3"});
   CHECK(by_f[0].at(1, 1).mean == Approx(0.6));
+  options.rows = "defense", options.columns = "f", options.format = TableFormat::latex;
+  CHECK(contains(drawn(summary, options), "\\caption{final\\_accuracy by f, one seed; attack = none}"));
 }
 
 TEST_CASE("Tasks without accuracy are shown by another metric", "[table]") {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
 #include "kernels/exec/error.hpp"
@@ -114,8 +115,15 @@ std::vector<std::string> legend(const Pivot& table, const Marks& marks) {
   return lines;
 }
 
-std::string caption(const Pivot& table, const std::string& metric, const Marks& marks) {
-  std::string text = metric;
+/// The metric, and the axis of the columns where these are numbers, which do not say what they are of.
+std::string subject(const Pivot& table, const TableOptions& options) {
+  const std::string first = table.columns.empty() ? "" : table.columns.front();
+  const bool numbers = !first.empty() && std::isdigit(static_cast<unsigned char>(first[0])) != 0;
+  return options.metric + (numbers ? " by " + options.columns : "");
+}
+
+std::string caption(const Pivot& table, const std::string& subject, const Marks& marks) {
+  std::string text = subject;
   const int seeds = most_seeds(table);
   if (seeds == 1) text += ", one seed";
   if (seeds > 1) text += fmt::format(", mean{}standard deviation over {} seeds", marks.plus_minus, seeds);
@@ -147,7 +155,7 @@ std::string text_table(const Pivot& table, const TableOptions& options) {
   std::vector<std::size_t> widths(cells[0].size());
   for (const auto& row : cells)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
-  std::string text = caption(table, options.metric, unicode_marks) + "\n\n";
+  std::string text = caption(table, subject(table, options), unicode_marks) + "\n\n";
   for (std::size_t row = 0; row < cells.size(); ++row) {
     std::string line;
     for (std::size_t i = 0; i < widths.size(); ++i)
@@ -162,7 +170,7 @@ std::string text_table(const Pivot& table, const TableOptions& options) {
 }
 
 std::string markdown_table(const Pivot& table, const TableOptions& options) {
-  std::string text = escape_markdown(caption(table, options.metric, unicode_marks)) + "\n\n";
+  std::string text = escape_markdown(caption(table, subject(table, options), unicode_marks)) + "\n\n";
   bool heading = true;
   for (const auto& row : grid(table, options, unicode_marks)) {
     for (const std::string& cell : row) text += "| " + escape_markdown(cell) + " ";
@@ -185,7 +193,7 @@ std::string latex_table(const Pivot& table, const TableOptions& options) {
   // Metric and axis names are the user's text; the plus-minus sign is already LaTeX.
   Pivot escaped = table;
   for (auto& [axis, value] : escaped.fixed) axis = escape_latex(axis), value = escape_latex(value);
-  text += fmt::format("\\caption{{{}}}\n", caption(escaped, escape_latex(options.metric), latex_marks));
+  text += fmt::format("\\caption{{{}}}\n", caption(escaped, escape_latex(subject(table, options)), latex_marks));
   text += fmt::format("\\begin{{tabular}}{{l{}}}\n\\toprule\n", std::string(table.columns.size(), 'r'));
   for (std::size_t row = 0; row < cells.size(); ++row) {
     for (std::size_t i = 0; i < cells[row].size(); ++i)
