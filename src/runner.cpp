@@ -163,6 +163,14 @@ class Runner {
   std::vector<TimingRow> timing_;
 };
 
+/// \throws UserError where workers whose batch is all they have would have batches of different sizes.
+void check_whole_parts(const Cell& cell, const Dataset& dataset, int trusted) {
+  const int honest = cell.workers - cell.byzantine;
+  const bool own = cell.byzantine > 0 && computes_own(cell, *make_attack(cell));
+  const int senders = own ? cell.workers : honest;
+  (void)common_size(shards_of(cell, dataset, senders, trusted), honest, senders, trusted > 0);
+}
+
 }  // namespace
 
 std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells) {
@@ -175,20 +183,14 @@ std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells) {
     if (checked.insert(cell.dataset + "\n" + cell.model).second) (void)bytes_per_cell(cell, *dataset);
     const int receivers = receivers_of(cell);
     const std::string split = cell.dataset + "\n" + cell.partition + "\n" + std::to_string(receivers) + "\n" +
-                              std::to_string(cell.train_fraction) + (dataset->owner.empty() ? "" : "\nowned") +
-                              (cell.batch == 0 ? "\nwhole" : "");
-    if (checked.insert(split).second) {
-      const auto shards = deal(*dataset, cell.partition, cell.train_fraction, receivers, cell.seed);
-      if (cell.batch == 0) (void)common_size(shards, receivers, false);
-    }
-    if (cell.batch == 0 && !cell.byzantine_data && checked.insert(cell.attack + "\nwhole").second &&
-        computes_own(cell, *make_attack(cell)))
-      throw UserError("task.batch = 0 (all samples): under '" + cell.attack +
-                      "' Byzantine workers compute, too, and need parts of their own: set task.byzantine_data = true");
-    const std::string server = cell.dataset + "\n" + std::to_string(receivers) + "\n" + cell.defense + "\n" +
-                               std::to_string(cell.workers) + "\n" + std::to_string(cell.declared);
+                              std::to_string(cell.train_fraction) + (dataset->owner.empty() ? "" : "\nowned");
+    if (checked.insert(split).second) (void)deal(*dataset, cell.partition, cell.train_fraction, receivers, cell.seed);
+    const std::string server = split + "\n" + cell.defense + "\n" + std::to_string(cell.workers) + "\n" +
+                               std::to_string(cell.declared) + (cell.batch == 0 ? "\n" + cell.attack : "");
     if (!checked.insert(server).second) continue;
-    if (const int trusted = trusted_batch(cell); trusted > 0) (void)deal_trusted(*dataset, trusted, cell.seed);
+    const int trusted = trusted_batch(cell);
+    if (trusted > 0) (void)deal_trusted(*dataset, trusted, cell.seed);
+    if (cell.batch == 0) check_whole_parts(cell, *dataset, trusted);
   }
   return checksums;
 }

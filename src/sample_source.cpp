@@ -8,9 +8,6 @@
 #include "src/data/deal.hpp"
 
 namespace gauntlet {
-namespace {
-
-/// What each of the senders may draw, and then the server, if it has `trusted` samples.
 std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset& dataset, int senders, int trusted) {
   const int honest = cell.workers - cell.byzantine;
   auto shards =
@@ -23,15 +20,16 @@ std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset
   return shards;
 }
 
-}  // namespace
-
-int common_size(const std::vector<std::vector<std::int32_t>>& shards, int workers, bool server) {
+int common_size(const std::vector<std::vector<std::int32_t>>& shards, int honest, int senders, bool server) {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     if (shards[i].size() == shards.front().size()) continue;
-    const bool its = server && (i + 1) % static_cast<std::size_t>(workers) == 0;
+    const int worker = static_cast<int>(i) % (senders + server);
     throw UserError("task.batch = 0 (all samples) needs workers with equally many samples; here one has " +
                     std::to_string(shards.front().size()) + " and " +
-                    (its ? "the server (trusted_batch) " : "another ") + std::to_string(shards[i].size()));
+                    (worker < honest    ? "another "
+                     : worker < senders ? "a Byzantine one, which computes its message under this attack, "
+                                        : "the server (trusted_batch) ") +
+                    std::to_string(shards[i].size()));
   }
   return static_cast<int>(shards.front().size());
 }
@@ -67,7 +65,8 @@ SampleSource::SampleSource(Exec& exec, const std::vector<Cell>& cells, std::shar
   streams_.workers = senders + (trusted > 0);
   streams_.server = trusted > 0;
   streams_.whole = cells.front().batch == 0;
-  streams_.batch = streams_.whole ? common_size(shards, streams_.workers, streams_.server) : cells.front().batch;
+  const int honest = cells.front().workers - cells.front().byzantine;
+  streams_.batch = streams_.whole ? common_size(shards, honest, senders, streams_.server) : cells.front().batch;
   streams_.round = round;
 
   std::vector<std::int32_t> values, sizes;

@@ -11,9 +11,12 @@
 
 namespace gauntlet {
 
-/// The size of all shards. Of `workers` shards in a row the last is the server's, if there is one.
-/// \throws UserError, as task.batch = 0 has it, if they differ.
-int common_size(const std::vector<std::vector<std::int32_t>>& shards, int workers, bool server);
+/// What each of a cell's senders may draw, the honest ones first, and then the server, if it has `trusted` samples.
+std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset& dataset, int senders, int trusted);
+
+/// The size of all shards, where every worker's batch is all it has: `honest` honest workers, then others up to
+/// `senders`, then perhaps the server, and over again. \throws UserError if they differ.
+int common_size(const std::vector<std::vector<std::int32_t>>& shards, int honest, int senders, bool server);
 
 /// The training samples that a cohort's workers draw round by round, one stream for all cells that draw the same.
 class SampleSource {

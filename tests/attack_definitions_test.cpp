@@ -160,6 +160,16 @@ TEST_CASE("clipped-clustering-attack turns on from the message of the larger clu
         }
 }
 
+TEST_CASE("clipped-clustering-attack goes against the mean where all honest messages point one way", "[attacks]") {
+  for (const auto& exec : test_backends())
+    for (int d = 1; d <= 7; ++d) {
+      Matrix rows(n, Vector(static_cast<std::size_t>(d), 1.0));
+      rows[1] = 3.0 * rows[0];
+      const auto sent = attack_rows(*exec, "clipped-clustering-attack", "", 2, n, d, flat(rows).data());
+      for (const float value : sent) CHECK(value == Approx(-10 / std::sqrt(d)));
+    }
+}
+
 TEST_CASE("sign-inversion turns each coordinate of each own message by itself", "[attacks]") {
   for (const auto& exec : test_backends()) {
     const int d = 20000, f = 3;

@@ -213,14 +213,29 @@ TEST_CASE("results are not continued with other data") {
 
 TEST_CASE("a batch of everything is refused before the run where workers hold different numbers of samples") {
   const Bench bench;
-  CHECK(bench.run({"--set", "task.batch=0", "--set", "task.byzantine_data=true"}).exit_code == 0);
-  fs::remove_all(bench / "out");
-  check_refused(bench.run({"--set", "task.batch=0"}),
-                "task.batch = 0 (all samples): under 'none' Byzantine workers compute, too",
-                "task.byzantine_data = true");
-  check_refused(bench.run({"--set", "task.batch=0", "--set", "task.partition=dirichlet(alpha=0.1)"}),
-                "task.batch = 0 (all samples) needs workers with equally many samples; here one has ", "another");
-  CHECK_FALSE(fs::exists(bench / "out"));
+  const auto refused = [&](std::vector<std::string> settings, const std::string& part) {
+    std::vector<std::string> arguments = {"--set", "task.batch=0"};
+    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    check_refused(bench.run(arguments),
+                  "task.batch = 0 (all samples) needs workers with equally many samples; here one has ", part);
+    CHECK_FALSE(fs::exists(bench / "out"));
+  };
+  refused({"task.partition=dirichlet(alpha=0.1)", "task.byzantine_data=true"}, "and another ");
+  refused({}, "12 and a Byzantine one, which computes its message under this attack, 60");
+  refused({"workers.byzantine=[0, 1]", "matrix.attacks=sign-flip"}, "12 and a Byzantine one");
+  refused({"matrix.attacks=ipm", "matrix.defenses=zeno(trusted_batch=7)"}, "12 and the server (trusted_batch) 7");
+  // Where those who send have equally many: Byzantine workers that compute nothing do not count.
+  for (const std::vector<std::string>& settings : std::vector<std::vector<std::string>>{
+           {"task.byzantine_data=true"},
+           {"workers.honest=1"},
+           {"matrix.attacks=ipm"},
+           {"matrix.attacks=ipm", "task.byzantine_data=true", "workers.honest=3", "workers.byzantine=4"}}) {
+    std::vector<std::string> arguments = {"--set", "task.batch=0", "--set", "matrix.defenses=mean", "--overwrite"};
+    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    const CommandResult result = bench.run(arguments);
+    INFO(settings.back() << ": " << result.err);
+    CHECK(result.exit_code == 0);
+  }
 }
 
 TEST_CASE("a model that does not fit the data is refused") {

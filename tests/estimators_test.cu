@@ -145,7 +145,7 @@ TEST_CASE("Double momentum corrects by the same samples' gradient at the previou
       const ComponentText component = parse_component(v.text);
       const auto estimator = Registry<Estimator>::find(component.name, "estimator").create(component, 5, 1);
       const auto told = [&](double weight) {
-        return v.code ? std::max(std::nearbyint(weight * 1000) / 1000, 0.01) : weight;
+        return v.code ? std::max(std::round(weight * 1000) / 1000, 0.01) : weight;
       };
       std::vector<Vector> x = cohort.queries(), last = x, w = x, message(units, Vector(cohort.size(), 0.0));
       double weights = 1;  // α_1 + … + α_t

@@ -406,10 +406,19 @@ TEST_CASE("A manifest survives the file, and earlier sessions stay in it", "[rep
   CHECK(read.parts[0].end.empty());
   CHECK(read.parts[1].cells_done == 1);
   {
-    const ResultsFolder results(folder / "r", spec, false);
-    CHECK_NOTHROW(results.need_data({{"mnist", "0123abcd"}, {"cifar10", "1"}}));
-    const std::string message = user_error([&] { results.need_data({{"mnist", "4567cdef"}}); });
-    CHECK(contains(message, "other data: mnist (checksum 0123abcd, not 4567cdef)"));
+    const auto reopen = [&](const std::map<std::string, std::string>& data) {
+      ResultsFolder(folder / "r", spec, false, data);
+    };
+    CHECK_NOTHROW(reopen({{"mnist", "0123abcd"}, {"cifar10", "1"}}));
+    const std::string before = both_files(folder / "r");
+    CHECK(contains(user_error([&] {
+                     reopen({{"mnist", "4567cdef"}});
+                   }),
+                   "other data: mnist (checksum 0123abcd, not 4567cdef)"));
+    CHECK(both_files(folder / "r") == before);
+    // A session that was killed before its first cell holds nothing back.
+    { ResultsFolder(folder / "new", spec, false).write(manifest); }
+    CHECK_NOTHROW(ResultsFolder(folder / "new", spec, false, {{"mnist", "4567cdef"}}));
   }
   put(folder / "r" / "manifest.json", "{\"cells\": []}");
   CHECK(contains(user_error([&] { read_manifest(folder / "r"); }), "manifest.json"));

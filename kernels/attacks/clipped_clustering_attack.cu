@@ -38,7 +38,7 @@ struct ClippedClusteringAttack : GramMessage {
       const int b = index / m, p = index % m;
       const double at = start + (b + 1) * turn;
       // In the plane of the mean and the first message; where they have no plane or it is passed: against the mean.
-      const bool inside = side > 1e-9 && at < pi;
+      const bool inside = side > 1e-6 && at < pi;
       const double of_mean = inside ? sin(start - at) / side : -1, of_first = inside ? sin(at) / side : 0;
       const double mean_weight = p < h && length > 0 ? reach * of_mean / (h * length) : 0;
       weights[index] = mean_weight + (p == first && of_first != 0 ? reach * of_first / gram.norm(first) : 0);

@@ -144,6 +144,8 @@ const RegisteredAttack mimic([](Entry<Attack>& e) {
                      {"target=0", 2, {{1, 0}, {3, 2}, {9, 8}, {9, 8}}, {{1, 0}, {1, 0}}}};
   e.make = [](const Arguments& a) {
     const int target = a.is("target", "learned") ? -1 : a.count("target");
+    for (const char* name : {"warmup", "least"})
+      if (target >= 0 && a.given(name)) throw UserError("mimic: " + std::string(name) + " is for target=learned");
     if (target >= a.n() - a.f())
       throw UserError("mimic: target = " + std::to_string(target) + " is out of range 0.." +
                       std::to_string(a.n() - a.f() - 1) + ", the honest workers");

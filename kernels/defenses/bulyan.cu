@@ -161,6 +161,8 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
   e.needs = [](int n, int f) {
     return std::string(n >= 4 * f + 3 && n <= column_limit ? "" : "4f + 3 <= n <= " + std::to_string(column_limit));
   };
+  // Without Byzantine messages the subtracted scores of the last picks would be rounding errors.
+  e.needs_with = {{"form", [needs = e.needs](int n, int f) { return f > 0 ? needs(n, f) : "f > 0"; }}};
   // Whichever n - 2f are picked, per coordinate at least (n-4f)/2 of S lie beyond their median m as seen from mean_S,
   // so (m - mean_S)^2 <= rV. Of the picks n - 3f are of S, so the n - 4f nearest to m are on average, in squares, no
   // farther from it than these: r/2 (V + rV). Twice the sum of both bounds the result.

@@ -60,6 +60,7 @@ const Registered<Stage> centered_clipping([](Entry<Stage>& e) {
       return gram_rule(rule);
     }
     if (!a.is("start", "median")) {
+      if (a.given("even")) throw UserError("centered-clipping: even is for start=median");
       rule.start = a.is("start", "mean") ? CenteredClipping::Start::mean : CenteredClipping::Start::zero;
       return gram_rule(rule);
     }

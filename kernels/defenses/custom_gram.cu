@@ -31,7 +31,7 @@ struct MedianOfFinite {
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
     using T = typename Values::Number;
-    const T zero(0.0f), one(1.0f), half(0.5f), most(3.4028235e38f);
+    const T zero(0.0f), one(1.0f), two(2.0f), half(0.5f), most(3.4028235e38f);
     T finite = zero;
     for (int i = 0; i < column.n; ++i) finite = finite + if_not_above(column.at(i), most, one, zero);
     const T middle = half * (finite - one);
@@ -40,10 +40,10 @@ struct MedianOfFinite {
       const T value = column.at(i), place(static_cast<float>(i));
       const T share = if_not_above(upper(place - middle, middle - place), half, one, zero);
       const T known = if_not_above(value, most, share, zero);
-      total = total + if_not_above(one, known, value, zero);
+      total = total + half * if_not_above(one, known, value, zero);
       counted = counted + known;
     }
-    return total / upper(counted, one);
+    return total * (two / upper(counted, one));
   }
 };
 

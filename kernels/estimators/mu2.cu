@@ -28,7 +28,7 @@ struct Mu2Settings {
  private:
   GAUNTLET_HD double told(double weight) const {
     if (!as_code) return weight;
-    const double rounded = rint(1000 * weight) / 1000;
+    const double rounded = floor(1000 * weight + 0.5) / 1000;  // 1/80 lies above 0.0125, if only just
     return rounded > 0.01 ? rounded : 0.01;
   }
 };

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Philox needs no vector instructions; their headers would take half of the time that a small file takes to compile.
-#define R123_USE_SSE 0
-#define R123_USE_X86INTRIN_H 0
-#include <Random123/philox.h>
-
 #include <cmath>
 #include <cstdint>
 
 #include "kernels/exec/portability.cuh"
+#include "kernels/exec/random123.hpp"
 
 namespace gauntlet {
 

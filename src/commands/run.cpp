@@ -59,8 +59,7 @@ int run(const Options& options) {
   const auto data = check_cells(plan);
 
   const std::filesystem::path folder = options.out.empty() ? "results/" + spec.name : options.out;
-  ResultsFolder results(folder, resolved(spec), options.overwrite);
-  results.need_data(data);
+  ResultsFolder results(folder, resolved(spec), options.overwrite, data);
   Manifest manifest = describe_session(&device);
   manifest.data = data;
   manifest.cells = cells;

@@ -44,7 +44,8 @@ int lock_folder(const fs::path& folder) {
 
 }  // namespace
 
-ResultsFolder::ResultsFolder(fs::path folder, const std::string& resolved_spec, bool overwrite)
+ResultsFolder::ResultsFolder(fs::path folder, const std::string& resolved_spec, bool overwrite,
+                             const std::map<std::string, std::string>& data)
     : path_(std::move(folder)) {
   std::error_code error;
   fs::create_directories(path_, error);
@@ -67,7 +68,7 @@ ResultsFolder::ResultsFolder(fs::path folder, const std::string& resolved_spec, 
                       "' holds results without their spec.toml; choose another --out or discard them with --overwrite");
     }
     if (overwrite || !fs::exists(spec)) write_file(spec, resolved_spec);
-    resume();
+    resume(data);
   } catch (...) {
     ::close(lock_);
     throw;
@@ -85,23 +86,21 @@ void ResultsFolder::discard() const {
   }
 }
 
-void ResultsFolder::resume() {
+void ResultsFolder::resume(const std::map<std::string, std::string>& data) {
   StoredCells cells = read_cells(path_);
   for (auto cell = cells.begin(); cell != cells.end();)
     cell = needs_rerun(cell->second.status) ? cells.erase(cell) : std::next(cell);
   for (const auto& [index, cell] : cells) status_[index] = cell.status;
-  if (const auto manifest = read_manifest(path_)) earlier_ = sessions(*manifest);
+  // Sessions that left nothing have no say.
+  if (const auto manifest = read_manifest(path_); manifest && !cells.empty()) earlier_ = sessions(*manifest);
+  if (const std::string other = other_data(earlier_, data); !other.empty())
+    throw UserError("'" + path_.string() + "' holds the results of other data: " + other +
+                    "; choose another --out or discard them with --overwrite");
   for (const fs::directory_entry& entry : fs::directory_iterator(path_))
     if (std::error_code ignored; entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
   write_cells(path_, cells);
   convergence_ = std::make_unique<AppendFile>(path_ / "convergence.csv");
   summary_ = std::make_unique<AppendFile>(path_ / "summary.csv");
-}
-
-void ResultsFolder::need_data(const std::map<std::string, std::string>& data) const {
-  if (const std::string other = other_data(earlier_, data); !other.empty())
-    throw UserError("'" + path_.string() + "' holds the results of other data: " + other +
-                    "; choose another --out or discard them with --overwrite");
 }
 
 bool ResultsFolder::finished(int cell) const { return status_.count(cell) != 0; }

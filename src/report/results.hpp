@@ -20,9 +20,10 @@ namespace gauntlet {
 class ResultsFolder {
  public:
   /// Creates the folder with its spec.toml, or resumes it if it holds the same text. `overwrite` discards what is
-  /// there. \throws UserError if it holds the results of another spec, is in use by another process or cannot be
-  /// written; then nothing in it has changed.
-  ResultsFolder(std::filesystem::path folder, const std::string& resolved_spec, bool overwrite);
+  /// there. \throws UserError if it holds the results of another spec or of other data (dataset → checksum), is in use
+  /// by another process or cannot be written; then nothing in it has changed.
+  ResultsFolder(std::filesystem::path folder, const std::string& resolved_spec, bool overwrite,
+                const std::map<std::string, std::string>& data = {});
   ~ResultsFolder();
   ResultsFolder(const ResultsFolder&) = delete;
   ResultsFolder& operator=(const ResultsFolder&) = delete;
@@ -32,9 +33,6 @@ class ResultsFolder {
   /// The cells that need not run again (ok, diverged or skipped) when the folder was opened, and those appended since.
   bool finished(int cell) const;
   std::size_t finished_count() const;
-
-  /// \throws UserError when cells here were computed from other data than this, dataset → checksum.
-  void need_data(const std::map<std::string, std::string>& data) const;
 
   /// Writes the rows of one cell. \throws UserError naming the file if it cannot; then the cell does not count.
   void append(const Cell& cell, const CellResult& result);
@@ -50,7 +48,7 @@ class ResultsFolder {
 
  private:
   void discard() const;
-  void resume();
+  void resume(const std::map<std::string, std::string>& data);
 
   std::filesystem::path path_;
   int lock_ = -1;
