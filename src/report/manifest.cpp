@@ -73,7 +73,8 @@ std::optional<Manifest> read_manifest(const std::filesystem::path& folder) {
   try {
     return from_json(Json::parse(read_file(path)));
   } catch (const Json::exception&) {
-    throw UserError(path.string() + ": not a manifest that gauntlet wrote");
+    throw UserError(path.string() +
+                    ": not a manifest that gauntlet wrote; move it away to go on without what it says of earlier runs");
   } catch (const UserError& error) {
     throw UserError(path.string() + ": " + error.what());
   }
