@@ -32,31 +32,35 @@ struct WriteDirection {
   Direction direction;
 
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    double mean[span_width], deviation[span_width];
-    honest_moments(view, c, k, mean, deviation);
     float* out = extra_data(view, c, 0) + k;
+    double mean[span_width], deviation[span_width];
+    switch (direction) {
+      case Direction::std:
+      case Direction::plus_std:
+        honest_moments(view, c, k, mean, deviation);
+        for (int l = 0; l < span_width; ++l)
+          out[l] = static_cast<float>(direction == Direction::std ? -deviation[l] : deviation[l]);
+        break;
+      case Direction::mean:
+        honest_mean(view, c, k, mean);
+        for (int l = 0; l < span_width; ++l) out[l] = static_cast<float>(-mean[l]);
+        break;
+      case Direction::sign:
+        honest_mean(view, c, k, mean);
+        for (int l = 0; l < span_width; ++l) out[l] = static_cast<float>((mean[l] < 0) - (mean[l] > 0));
+        break;
+      case Direction::random:
+        draw(c, k, out);
+        break;
+    }
+  }
+
+ private:
+  GAUNTLET_HD void draw(int c, std::int64_t k, float* out) const {
     const auto round = static_cast<std::uint32_t>(*view.round);
-    for (int l = 0; l < span_width; ++l) {
-      switch (direction) {
-        case Direction::std:
-          out[l] = static_cast<float>(-deviation[l]);
-          break;
-        case Direction::plus_std:
-          out[l] = static_cast<float>(deviation[l]);
-          break;
-        case Direction::mean:
-          out[l] = static_cast<float>(-mean[l]);
-          break;
-        case Direction::sign:
-          out[l] = static_cast<float>((mean[l] < 0) - (mean[l] > 0));
-          break;
-        case Direction::random:
-          out[l] = k + l < view.d
-                       ? Random(view.seeds[c], Purpose::attack, 0, round, static_cast<std::uint32_t>((k + l) / 2))
-                             .normal(l % 2)
-                       : 0.0f;
-          break;
-      }
+    for (int l = 0; l < span_width; l += 2) {
+      const Random random(view.seeds[c], Purpose::attack, 0, round, static_cast<std::uint32_t>((k + l) / 2));
+      for (int i = 0; i < 2; ++i) out[l + i] = k + l + i < view.d ? random.normal(i) : 0.0f;
     }
   }
 };

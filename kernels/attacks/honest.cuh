@@ -11,15 +11,20 @@ GAUNTLET_HD inline float* extra_data(const AttackView& view, int c, int i) {
   return view.extra[std::int64_t{c} * (view.m - view.extra_row(0)) + i];
 }
 
-/// Mean and standard deviation (ddof 1; zero for one message) of the honest messages in columns [k, k + span_width):
-/// `mean` and `deviation` hold span_width numbers. Padding gives zero.
-GAUNTLET_HD inline void honest_moments(const AttackView& view, int c, std::int64_t k, double* mean, double* deviation) {
-  for (int l = 0; l < span_width; ++l) mean[l] = deviation[l] = 0;
+/// Mean of the honest messages in columns [k, k + span_width), span_width numbers. Padding gives zero.
+GAUNTLET_HD inline void honest_mean(const AttackView& view, int c, std::int64_t k, double* mean) {
+  for (int l = 0; l < span_width; ++l) mean[l] = 0;
   for (int i = 0; i < view.honest; ++i) {
     const float* x = view.row(c, i) + k;
     for (int l = 0; l < span_width; ++l) mean[l] += x[l];
   }
   for (int l = 0; l < span_width; ++l) mean[l] /= view.honest;
+}
+
+/// The same and the standard deviation (ddof 1; zero for one message).
+GAUNTLET_HD inline void honest_moments(const AttackView& view, int c, std::int64_t k, double* mean, double* deviation) {
+  honest_mean(view, c, k, mean);
+  for (int l = 0; l < span_width; ++l) deviation[l] = 0;
   if (view.honest < 2) return;
   for (int i = 0; i < view.honest; ++i) {
     const float* x = view.row(c, i) + k;
