@@ -7,7 +7,9 @@
 
 #include "kernels/defenses/aggregate.cuh"
 #include "kernels/defenses/pipeline.cuh"
+#include "tests/backends.hpp"
 #include "tests/reference.hpp"
+#include "tests/support.hpp"
 
 /// Inboxes and comparisons for the tests of defenses.
 namespace gauntlet {
@@ -88,6 +90,55 @@ double relative_error(const FloatMatrix& got, const Matrix& want) {
     }
   }
   return error / scale;
+}
+
+/// Whether the pipeline works for n messages of which f are Byzantine.
+inline bool accepts(const std::string& pipeline, int n, int f) {
+  return unmet_need(parse_pipeline(pipeline), n, f).empty();
+}
+
+/// On every back end the pipeline gives what its definition gives.
+inline void check_against_reference(const std::string& pipeline, const FloatMatrix& rows, int f,
+                                    double tolerance = 1e-5) {
+  for (const auto& exec : test_backends()) {
+    INFO(pipeline << ", n = " << rows.size() << ", f = " << f << ", d = " << rows[0].size() << " on "
+                  << backend_name(*exec));
+    CHECK(relative_error(aggregate(*exec, pipeline, rows, f), expected(pipeline, rows, f)) <= tolerance);
+  }
+}
+
+/// Rounds of one defense over several inboxes at once: `inboxes` holds the messages of every inbox.
+inline std::vector<FloatMatrix> rounds(Exec& exec, const std::string& pipeline, const std::vector<FloatMatrix>& inboxes,
+                                       int f, int count) {
+  const int n = static_cast<int>(inboxes[0].size()), d = static_cast<int>(inboxes[0][0].size());
+  const int cells = static_cast<int>(inboxes.size());
+  RowStore messages(exec, cells * n, d), trusted(exec, cells, d), outputs(exec, cells, d);
+  for (int c = 0; c < cells; ++c)
+    copy_to(exec, trusted.row(c), trusted_message(inboxes[c], f).data(), sizeof(float) * d);
+  for (int c = 0; c < cells; ++c)
+    for (int i = 0; i < n; ++i) copy_to(exec, messages.row(c * n + i), inboxes[c][i].data(), sizeof(float) * d);
+  const auto pointers = messages.pointers();
+  const Array<const float*> table(exec, std::vector<const float*>(pointers.begin(), pointers.end()));
+  const Array<float*> out(exec, outputs.pointers()), trusted_rows(exec, trusted.pointers());
+  const Array<std::uint64_t> seeds(exec, static_cast<std::size_t>(cells));
+  Array<int> round(exec, 1);
+  Defense::Job job;
+  job.inboxes = {{cells, n, d, table.data()}, n, nullptr};
+  job.seeds = seeds.data();
+  job.round = round.data();
+  job.out = out.data();
+  job.trusted = trusted_rows.data();
+  Defense defense(exec, std::make_shared<const Pipeline>(parse_pipeline(pipeline), n, f), job);
+  std::vector<FloatMatrix> result;
+  for (int t = 0; t < count; ++t) {
+    round.upload({t});
+    defense.run();
+    FloatMatrix now(static_cast<std::size_t>(cells), std::vector<float>(static_cast<std::size_t>(d)));
+    for (int c = 0; c < cells; ++c) copy_from(exec, now[c].data(), outputs.row(c), sizeof(float) * d);
+    exec.synchronize();
+    result.push_back(now);
+  }
+  return result;
 }
 
 }  // namespace gauntlet

@@ -12,7 +12,7 @@ struct ClippedClusteringAttack : GramMessage {
   static constexpr bool alike = false;
   double scale = 10, slack = 0.1;
 
-  std::size_t scratch(int honest) const { return 3 * static_cast<std::size_t>(honest) + 2; }
+  std::size_t scratch(int honest) const { return 2 * static_cast<std::size_t>(honest) + 1; }
 
   GAUNTLET_HD void operator()(const Team& team, const AttackView& view, const BaseGram& gram, double* weights,
                               double* scratch) const {
@@ -24,8 +24,8 @@ struct ClippedClusteringAttack : GramMessage {
     };
     const double square = team.sum(h, mean_product) / h, length = sqrt(square > 0 ? square : 0);
     double* larger = scratch;  // 1 for the messages of the larger cluster
-    double* closest = scratch + 3 * h;
-    team.once([=] { *closest = split(gram, h, larger, larger + h, larger + 2 * h); });
+    double* closest = scratch + 2 * h;
+    team.once([=] { *closest = split(gram, h, larger, larger + h); });
     const auto cosine_with_mean = [=](int i) {
       const double lengths = gram.norm(i) * length;
       return lengths > 0 ? mean_product(i) / lengths : 1;
@@ -53,31 +53,24 @@ struct ClippedClusteringAttack : GramMessage {
     return lengths > 0 ? 1 - gram(i, j) / lengths : 2;
   }
 
-  /// Single linkage into two clusters by the spanning tree of least gaps less its longest edge, by one thread: writes
-  /// 1 for the larger cluster, that of message 0 if they are alike, else 0. Returns the least gap of two messages.
-  GAUNTLET_HD static double split(const BaseGram& gram, int h, double* larger, double* nearest, double* parent) {
+  /// Single linkage into two clusters, by one thread: writes 1 for the messages of the larger cluster, that of message
+  /// 0 if both are alike, else 0. Returns the least gap of two messages. A tree of least gaps grows from message 0;
+  /// what joins it from its longest edge on is the second cluster, since nothing shorter leads there from the first.
+  GAUNTLET_HD static double split(const BaseGram& gram, int h, double* larger, double* nearest) {
+    double* joined = larger;  // the order of joining, from 1; 0: not yet
+    for (int i = 0; i < h; ++i) joined[i] = i == 0, nearest[i] = i == 0 ? 0 : gap(gram, 0, i);
     double least = 2, longest = -1;
-    int cut = 0;
-    for (int i = 0; i < h; ++i) larger[i] = i == 0, nearest[i] = i == 0 ? 0 : gap(gram, 0, i), parent[i] = 0;
-    for (int joined = 1; joined < h; ++joined) {
+    int cut = h;
+    for (int size = 1; size < h; ++size) {
       int next = -1;
       for (int i = 0; i < h; ++i)
-        if (larger[i] == 0 && (next < 0 || nearest[i] < nearest[next])) next = i;
-      larger[next] = joined + 1;  // the order of joining: a parent comes before its children
+        if (joined[i] == 0 && (next < 0 || nearest[i] < nearest[next])) next = i;
+      joined[next] = size + 1;
       least = nearest[next] < least ? nearest[next] : least;
-      if (nearest[next] > longest) longest = nearest[next], cut = next;
-      for (int i = 0; i < h; ++i)
-        if (larger[i] == 0 && gap(gram, next, i) < nearest[i]) nearest[i] = gap(gram, next, i), parent[i] = next;
+      if (nearest[next] > longest) longest = nearest[next], cut = size;
+      for (int i = 0; i < h; ++i) nearest[i] = fmin(nearest[i], gap(gram, next, i));
     }
-    // `nearest` becomes the cluster: 1 from the cut edge on.
-    int beyond = 0;
-    for (int joined = 1; joined <= h; ++joined)
-      for (int i = 0; i < h; ++i)
-        if (larger[i] == joined) {
-          nearest[i] = h > 1 && (i == cut || (i != 0 && nearest[static_cast<int>(parent[i])] == 1));
-          beyond += nearest[i] == 1;
-        }
-    for (int i = 0; i < h; ++i) larger[i] = (nearest[i] == 1) == (2 * beyond > h);
+    for (int i = 0; i < h; ++i) larger[i] = (joined[i] > cut) == (h > 2 * cut);
     return least;
   }
 };

@@ -13,8 +13,8 @@ struct FangTrim : AttackFunctor {
   int draws;  ///< of each coordinate: 1 or f
 
   GAUNTLET_HD void write(const AttackView& view, int c, std::int64_t k) const {
-    double mean[span_width], deviation[span_width];
-    honest_moments(view, c, k, mean, deviation);
+    double mean[span_width];
+    honest_mean(view, c, k, mean);
     const auto round = static_cast<std::uint32_t>(*view.round);
     for (int l = 0; l < span_width; ++l) {
       float least = view.row(c, 0)[k + l], most = least;

@@ -24,8 +24,8 @@ struct UpdateCenter {
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
     const int t = *view.round;
     if (t >= warmup) return;
-    double mean[span_width], deviation[span_width];
-    honest_moments(view, c, k, mean, deviation);
+    double mean[span_width];
+    honest_mean(view, c, k, mean);
     float* center = extra_data(view, c, 0) + k;
     float* z = extra_data(view, c, 1) + k;
     for (int l = 0; l < span_width; ++l)
