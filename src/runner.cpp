@@ -120,15 +120,21 @@ class Runner {
         const std::lock_guard<std::mutex> lock(mutex_);
         if (hooks_.advanced) hooks_.advanced(advanced);
       };
+      hooks.message = [this](const std::string& text) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (hooks_.message && told_.insert(text).second) hooks_.message(text);
+      };
       Simulation simulation(exec, cells, data);
       results = simulation.run(hooks);
       if (results.empty()) return;  // stopped
     } catch (const std::exception& error) {
+      exec.check_alive(error);
       const bool memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-      // One bad cell must not take the others of its cohort with it, and neither must a cohort that does not fit.
+      // Neither one bad cell nor a cohort that does not fit may take other cells with it: each half by itself.
       if (cells.size() > 1) {
-        for (const Cell& cell : cells)
-          if (!stopped()) run_cohort(exec, {cell}, data);
+        const auto middle = cells.begin() + static_cast<std::ptrdiff_t>(cells.size() / 2);
+        if (!stopped()) run_cohort(exec, {cells.begin(), middle}, data);
+        if (!stopped()) run_cohort(exec, {middle, cells.end()}, data);
         return;
       }
       CellResult failed;
@@ -160,6 +166,7 @@ class Runner {
   const RunnerHooks& hooks_;
   std::mutex mutex_;
   std::exception_ptr error_;
+  std::set<std::string> told_;
   std::vector<TimingRow> timing_;
 };
 

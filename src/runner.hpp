@@ -17,12 +17,13 @@ namespace gauntlet {
 struct RunnerHooks {
   std::function<void(const Cell&, const CellResult&)> finished;  ///< a cell is done; may throw to end the run
   std::function<void(std::int64_t cell_rounds)> advanced;
+  std::function<void(const std::string&)> message;  ///< what a user should know, once
   const std::atomic<bool>* stop = nullptr;
 };
 
 /// Runs cells to the end: on CUDA in cohorts as large as memory allows, on the CPU one cell per thread. A cell that
-/// throws becomes a failed result and the others go on; what hooks.finished throws ends the run and is passed on.
-/// Returns the time of every step of the rounds.
+/// throws becomes a failed result and the others go on; a lost device, or what hooks.finished throws, ends the run and
+/// is passed on. Returns the time of every step of the rounds.
 std::vector<TimingRow> run_cells(const DeviceChoice& device, int threads, std::vector<Cell> cells,
                                  const RunnerHooks& hooks);
 

@@ -79,7 +79,7 @@ struct Simulation::State {
 
   Array<int> round;
   int rounds_done = 0;
-  bool captured = false;
+  bool captured = false, recordable;
   std::unique_ptr<SampleSource> samples;
   Array<std::uint64_t> cell_seeds;
   RowStore query, iterate, messages, aggregates;
@@ -97,7 +97,8 @@ struct Simulation::State {
         cells(std::move(cells_)),
         data(std::move(data_)),
         count(static_cast<int>(cells.size())),
-        round(exec, 1) {
+        round(exec, 1),
+        recordable(exec.records_graphs()) {
     const Cell& cell = cells.front();
     honest = cell.workers - cell.byzantine;
     const bool own = cell.byzantine > 0 && computes_own(cell, *make_attack(cell));
@@ -255,14 +256,26 @@ struct Simulation::State {
     update();
   }
 
-  void next_round() {
-    if (!exec.cuda() || rounds_done < uncaptured_rounds) {
-      exec.timer().enable(!exec.cuda() || rounds_done > 0);
+  /// A round that cannot be recorded is launched step by step, as the first ones are.
+  void record_round(const SimulationHooks& hooks) {
+    try {
+      exec.capture([this] { run_round(); });
+      captured = true;
+    } catch (const std::exception& error) {
+      exec.check_alive(error);
+      recordable = false;
+      hooks.message(std::string("rounds cannot be recorded as a CUDA graph and are slower: ") + error.what());
+    }
+  }
+
+  void next_round(const SimulationHooks& hooks) {
+    if (recordable && !captured && rounds_done >= uncaptured_rounds) record_round(hooks);
+    if (captured) {
+      exec.replay();
+    } else {
+      exec.timer().enable(!exec.cuda() || (rounds_done > 0 && rounds_done < uncaptured_rounds));
       run_round();
       exec.timer().enable(false);
-    } else {
-      if (!captured) captured = exec.capture([this] { run_round(); });
-      exec.replay();
     }
     ++rounds_done;
   }
@@ -327,7 +340,7 @@ struct Simulation::State {
     const int rounds = cells.front().rounds, every = cells.front().evaluate_every;
     while (rounds_done < rounds && running > 0) {
       if (hooks.stop != nullptr && hooks.stop->load()) return {};
-      next_round();
+      next_round(hooks);
       hooks.round_done(count);
       if (rounds_done % every == 0 || rounds_done == rounds) {
         exec.timer().enable(true);
@@ -352,7 +365,7 @@ Simulation::~Simulation() = default;
 std::vector<CellResult> Simulation::run(const SimulationHooks& hooks) { return state_->run(hooks); }
 
 void Simulation::advance(int rounds) {
-  for (int t = 0; t < rounds; ++t) state_->next_round();
+  for (int t = 0; t < rounds; ++t) state_->next_round({});
   state_->exec.synchronize();
 }
 

@@ -24,6 +24,7 @@ std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset);
 struct SimulationHooks {
   std::function<void(int cells)> round_done = [](int) {};  ///< after each round: how many cells advanced
   const std::atomic<bool>* stop = nullptr;                 ///< set: give up before the next round
+  std::function<void(const std::string&)> message = [](const std::string&) {};  ///< what a user should know
 };
 
 /// A cohort: cells of one key on one dataset, advancing together round by round on one Exec.

@@ -59,7 +59,7 @@ TEST_CASE("tables are replaced between their markers and nowhere else") {
 }
 
 TEST_CASE("the README lists what the program has") {
-  std::ifstream file(std::string(GAUNTLET_SOURCE_DIR) + "/README.md");
+  std::ifstream file(source_folder() / "README.md");
   REQUIRE(file);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   CHECK(update_tables(text, "README.md", catalogues()) == text);

@@ -14,14 +14,11 @@
 #include <iterator>
 #include <system_error>
 
+#include "tests/support.hpp"
+
 namespace gauntlet {
 namespace fs = std::filesystem;
 namespace {
-
-std::string given_or(const char* variable, const char* fallback) {
-  const char* given = std::getenv(variable);
-  return given != nullptr && *given != '\0' ? given : fallback;
-}
 
 /// In the child: never returns. Only calls that are safe after fork.
 [[noreturn]] void become(char** arguments, const char* folder, std::int64_t file_size_bytes, const char* out,
@@ -45,14 +42,11 @@ std::string given_or(const char* variable, const char* fallback) {
 
 }  // namespace
 
-std::string gauntlet_binary() { return given_or("GAUNTLET_BINARY", GAUNTLET_BINARY); }
+std::string gauntlet_binary() { return environment_or("GAUNTLET_BINARY", GAUNTLET_BINARY); }
 
-std::string example_binary() { return given_or("GAUNTLET_EXAMPLE", GAUNTLET_EXAMPLE); }
+std::string example_binary() { return environment_or("GAUNTLET_EXAMPLE", GAUNTLET_EXAMPLE); }
 
-fs::path source_file(const std::string& name) {
-  const fs::path path = fs::path(GAUNTLET_SOURCE_DIR) / name;
-  return fs::exists(path) ? path : fs::path(name);
-}
+fs::path source_file(const std::string& name) { return source_folder() / name; }
 
 std::string file_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -229,7 +229,7 @@ TEST_CASE("Timing rows are sorted, added up and derived", "[report]") {
 }
 
 TEST_CASE("results/README.md describes every column", "[report]") {
-  const std::string readme = raw(fs::path(GAUNTLET_SOURCE_DIR) / "results" / "README.md");
+  const std::string readme = raw(source_folder() / "results" / "README.md");
   auto columns = summary_columns();
   for (const auto& more : {convergence_columns(),
                            {"device", "step", "rule", "calls", "total_s", "mean_s", "min_s", "bytes", "bytes_per_s"}})

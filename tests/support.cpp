@@ -8,10 +8,6 @@
 #include <iostream>
 #include <system_error>
 
-#ifndef GAUNTLET_SOURCE_DIR
-#define GAUNTLET_SOURCE_DIR "."
-#endif
-
 namespace gauntlet {
 
 #ifndef SKIP
@@ -22,9 +18,15 @@ void skip_test(const std::string& reason) {
 }
 #endif
 
+std::string environment_or(const char* variable, const std::string& fallback) {
+  const char* given = std::getenv(variable);
+  return given != nullptr && *given != '\0' ? given : fallback;
+}
+
+std::filesystem::path source_folder() { return environment_or("GAUNTLET_SOURCE", GAUNTLET_SOURCE_DIR); }
+
 std::filesystem::path shared_folder() {
-  const char* given = std::getenv("GAUNTLET_SHARED");
-  const std::filesystem::path folder = given && *given ? given : GAUNTLET_SOURCE_DIR "/../shared";
+  const std::filesystem::path folder = environment_or("GAUNTLET_SHARED", source_folder() / "../shared");
   return std::filesystem::is_directory(folder) ? std::filesystem::canonical(folder) : std::filesystem::path();
 }
 

@@ -29,6 +29,12 @@ namespace gauntlet {
 /// leaves as a failed REQUIRE does, but with nothing failed.
 [[noreturn]] void skip_test(const std::string& reason);
 
+/// An environment variable, or `fallback` where it is not set or empty.
+std::string environment_or(const char* variable, const std::string& fallback);
+
+/// The source tree: $GAUNTLET_SOURCE, or where the tests were built.
+std::filesystem::path source_folder();
+
 /// The folder of golden vectors and data: $GAUNTLET_SHARED, or `shared` beside the source tree; empty if there is none.
 std::filesystem::path shared_folder();
 

@@ -12,4 +12,10 @@ struct UserError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The device answers no call any more: an error such as an illegal address ends the process's use of it. What was
+/// finished before is kept; only a new process can go on.
+struct DeviceLost : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace gauntlet

@@ -30,22 +30,23 @@ constexpr std::size_t blas_workspace_bytes = std::size_t{32} << 20;
 cudaStream_t stream_of(const Exec& exec) { return static_cast<cudaStream_t>(exec.stream()); }
 
 void check_blas(cublasStatus_t status) {
+  if (status == CUBLAS_STATUS_ALLOC_FAILED) throw std::bad_alloc();
   if (status != CUBLAS_STATUS_SUCCESS)
     throw std::runtime_error("cuBLAS: " + std::string(cublasGetStatusString(status)));
 }
 }  // namespace
 
-void detail::launched(Exec& exec, const char* label) {
+void detail::launched(Exec& exec, const char* label, cudaError_t status) {
   static const bool wait = std::getenv("GAUNTLET_SYNC") != nullptr;
-  cudaError_t status = cudaGetLastError();
   if (status == cudaSuccess && wait) {
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     status = cudaStreamIsCapturing(stream_of(exec), &capture);
     if (status == cudaSuccess && capture == cudaStreamCaptureStatusNone)
       status = cudaStreamSynchronize(stream_of(exec));
   }
-  if (status != cudaSuccess)
-    throw std::runtime_error(std::string("kernel ") + label + ": " + cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  (void)cudaGetLastError();
+  throw std::runtime_error(std::string("kernel ") + label + ": " + cudaGetErrorString(status));
 }
 #endif
 
@@ -122,16 +123,11 @@ Exec::Exec(Backend backend, int device) : backend_(backend), device_(device) {
     cudaStream_t stream;
     GAUNTLET_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
     stream_ = stream;
-    cublasHandle_t handle;
-    check_blas(cublasCreate(&handle));
-    blas_ = handle;
-    check_blas(cublasSetStream(handle, stream));
-    GAUNTLET_CHECK(cudaMalloc(&workspace_, blas_workspace_bytes));
-    check_blas(cublasSetWorkspace(handle, workspace_, blas_workspace_bytes));
   }
 #else
   if (cuda()) throw UserError("this build has no CUDA; rebuild with the CUDA toolkit or use --device cpu");
 #endif
+  if (emulated && !cuda()) throw UserError("the emulated device's build has no CPU back end; use --device cuda");
   timer_ = make_timer(*this);
 }
 
@@ -145,6 +141,33 @@ Exec::~Exec() {
     if (stream_ != nullptr) (void)cudaStreamDestroy(stream_of(*this));
   }
 #endif
+}
+
+void* Exec::blas() {
+#if GAUNTLET_CUDA
+  if (cuda() && blas_ == nullptr) {
+    cublasHandle_t handle;
+    check_blas(cublasCreate(&handle));
+    blas_ = handle;
+    check_blas(cublasSetStream(handle, stream_of(*this)));
+    GAUNTLET_CHECK(cudaMalloc(&workspace_, blas_workspace_bytes));
+    check_blas(cublasSetWorkspace(handle, workspace_, blas_workspace_bytes));
+  }
+#endif
+  return blas_;
+}
+
+void Exec::check_alive(const std::exception& error) {
+#if GAUNTLET_CUDA
+  if (cuda() && cudaStreamSynchronize(stream_of(*this)) != cudaSuccess)
+    throw DeviceLost(device_name({backend_, device_}) + " answers no more after: " + error.what());
+#endif
+  (void)error;
+}
+
+bool Exec::records_graphs() const {
+  const char* choice = std::getenv("GAUNTLET_GRAPH");
+  return cuda() && (choice == nullptr || std::strcmp(choice, "off") != 0);
 }
 
 void Exec::synchronize() {
@@ -172,12 +195,13 @@ void Exec::begin_capture() {
 void Exec::end_capture() {
   cudaGraph_t graph = nullptr;
   GAUNTLET_CHECK(cudaStreamEndCapture(stream_of(*this), &graph));
-  if (graph_ != nullptr) GAUNTLET_CHECK(cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph_)));
+  if (graph_ != nullptr) (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph_));
   graph_ = nullptr;
   cudaGraphExec_t instance = nullptr;
-  GAUNTLET_CHECK(cudaGraphInstantiate(&instance, graph, 0));
+  const cudaError_t status = cudaGraphInstantiate(&instance, graph, 0);
+  (void)cudaGraphDestroy(graph);
+  GAUNTLET_CHECK(status);
   graph_ = instance;
-  GAUNTLET_CHECK(cudaGraphDestroy(graph));
 }
 
 void Exec::abandon_capture() noexcept {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <string>
 
@@ -27,17 +28,22 @@ class Exec {
   bool cuda() const { return backend_ == Backend::cuda; }
   int device() const { return device_; }
   void* stream() const { return stream_; }  ///< cudaStream_t, or null
-  void* blas() const { return blas_; }      ///< cublasHandle_t, or null
+  void* blas();                             ///< cublasHandle_t, made at the first call, or null
   PhaseTimer& timer() { return *timer_; }
 
   /// Waits for everything queued so far. \throws std::runtime_error with what the device reports.
   void synchronize();
 
-  /// Records everything `work` queues as a CUDA graph, which replay() then launches as one.
-  /// Returns false on the CPU, where there is nothing to record and `work` is not called.
+  /// After `error`: \throws DeviceLost if the device answers no more.
+  void check_alive(const std::exception& error);
+
+  /// Whether this Exec can record graphs: on CUDA, unless $GAUNTLET_GRAPH is `off`.
+  bool records_graphs() const;
+
+  /// Records everything `work` queues as a CUDA graph, which replay() then launches as one. Nothing of it runs.
+  /// \throws std::runtime_error where it cannot be recorded; the same work may then be queued as it is.
   template <class Work>
-  bool capture(Work work) {
-    if (!cuda()) return false;
+  void capture(Work work) {
     begin_capture();
     try {
       work();
@@ -46,7 +52,6 @@ class Exec {
       throw;
     }
     end_capture();
-    return true;
   }
   void replay();
 

@@ -21,11 +21,14 @@ void gemm_batched(Exec& exec, Transpose transpose_a, Transpose transpose_b, int 
   if (exec.cuda()) {
     // cuBLAS is column-major: a row-major C = A·B is its C' = B'·A'.
     const auto op = [](Transpose t) { return t == Transpose::yes ? CUBLAS_OP_T : CUBLAS_OP_N; };
-    const cublasStatus_t status =
-        cublasSgemmBatched(static_cast<cublasHandle_t>(exec.blas()), op(transpose_b), op(transpose_a), columns, rows,
-                           inner, &alpha, b, ldb, a, lda, &beta, c, ldc, count);
-    if (status != CUBLAS_STATUS_SUCCESS)
-      throw std::runtime_error(std::string("cublasSgemmBatched: ") + cublasGetStatusString(status));
+    constexpr int limit = 65535;  // matrices that one call takes: it may put them in a dimension of the grid
+    for (int first = 0; first < count; first += limit) {
+      const cublasStatus_t status = cublasSgemmBatched(
+          static_cast<cublasHandle_t>(exec.blas()), op(transpose_b), op(transpose_a), columns, rows, inner, &alpha,
+          b + first, ldb, a + first, lda, &beta, c + first, ldc, count - first < limit ? count - first : limit);
+      if (status != CUBLAS_STATUS_SUCCESS)
+        throw std::runtime_error(std::string("cublasSgemmBatched: ") + cublasGetStatusString(status));
+    }
     return;
   }
 #endif

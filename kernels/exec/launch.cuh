@@ -39,9 +39,28 @@ __global__ void team_kernel(Functor functor) {
 
 /// Reports a failed launch with its label; with GAUNTLET_SYNC=1 also waits, so that the failing kernel is named (not
 /// while a graph is recorded, when nothing runs).
-void launched(Exec& exec, const char* label);
+void launched(Exec& exec, const char* label, cudaError_t status);
 
 }  // namespace detail
+
+/// Blocks, threads of each and bytes of dynamic shared memory.
+struct LaunchShape {
+  dim3 blocks;
+  unsigned threads;
+  std::size_t shared_bytes = 0;
+};
+
+/// Queues a kernel; the only place that does. \throws std::runtime_error with the label.
+template <class... Parameters, class... Arguments>
+void launch(Exec& exec, const char* label, const LaunchShape& shape, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = shape.blocks;
+  config.blockDim = dim3(shape.threads);
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = static_cast<cudaStream_t>(exec.stream());
+  detail::launched(exec, label, cudaLaunchKernelEx(&config, kernel, arguments...));
+}
 #endif
 
 /// Calls functor(i) for every i in [0, n), in any order, all at once. The functor is a struct with a
@@ -52,9 +71,7 @@ void parallel_for(Exec& exec, const char* label, std::int64_t n, const Functor& 
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
     const auto blocks = static_cast<unsigned>((n + 255) / 256);
-    detail::for_kernel<<<blocks, 256, 0, static_cast<cudaStream_t>(exec.stream())>>>(n, functor);
-    detail::launched(exec, label);
-    return;
+    return launch(exec, label, {blocks, 256}, detail::for_kernel<Functor>, n, functor);
   }
 #endif
   (void)exec, (void)label;
@@ -71,9 +88,7 @@ void parallel_spans(Exec& exec, const char* label, int count, std::int64_t d, co
     const std::int64_t spans = (d + 3) / 4;
     const int limit = 65535;  // of a grid's second dimension
     const dim3 grid(static_cast<unsigned>((spans + 127) / 128), static_cast<unsigned>(count < limit ? count : limit));
-    detail::span_kernel<<<grid, 128, 0, static_cast<cudaStream_t>(exec.stream())>>>(count, spans, functor);
-    detail::launched(exec, label);
-    return;
+    return launch(exec, label, {grid, 128}, detail::span_kernel<Functor>, count, spans, functor);
   }
 #endif
   (void)exec, (void)label;
@@ -88,10 +103,7 @@ void for_teams(Exec& exec, const char* label, int count, int size, const Functor
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
     const unsigned threads = size <= 32 ? 32 : size <= 128 ? 128 : 256;
-    detail::team_kernel<<<static_cast<unsigned>(count), threads, 0, static_cast<cudaStream_t>(exec.stream())>>>(
-        functor);
-    detail::launched(exec, label);
-    return;
+    return launch(exec, label, {static_cast<unsigned>(count), threads}, detail::team_kernel<Functor>, functor);
   }
 #endif
   (void)exec, (void)label, (void)size;

@@ -54,7 +54,7 @@ class Team {
     double total = 0;
     for (int i = rank(); i < n; i += size()) total += f(i);
 #if GAUNTLET_DEVICE
-    __shared__ double parts[32];
+    GAUNTLET_SHARED(double, parts, [32]);
     for (int step = 16; step > 0; step /= 2) total += __shfl_down_sync(0xffffffffu, total, step);
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = total;
     __syncthreads();
@@ -75,8 +75,8 @@ class Team {
       if (best < 0 || value < least) best = i, least = value;
     }
 #if GAUNTLET_DEVICE
-    __shared__ double values[32];
-    __shared__ int indices[32];
+    GAUNTLET_SHARED(double, values, [32]);
+    GAUNTLET_SHARED(int, indices, [32]);
     for (int step = 16; step > 0; step /= 2) {
       const double other = __shfl_down_sync(0xffffffffu, least, step);
       const int index = __shfl_down_sync(0xffffffffu, best, step);

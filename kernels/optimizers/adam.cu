@@ -24,7 +24,7 @@ struct AdamRule {
   GAUNTLET_HD float operator()(float g, float& mean, float& square) const {
     mean = keep1 * mean + take1 * g;
     square = keep2 * square + take2 * g * g;
-    return scale * mean / (sqrtf(square) * root_scale + epsilon);
+    return ratio_or_zero(scale * mean, sqrtf(square) * root_scale + epsilon);
   }
 };
 

@@ -11,6 +11,10 @@
 
 namespace gauntlet {
 
+/// a / b, and 0 where a is: a coordinate without any gradient so far, such as those of the padding, does not move even
+/// where nothing is added to its root.
+GAUNTLET_HD inline float ratio_or_zero(float a, float b) { return a == 0 ? 0.0f : a / b; }
+
 /// One optimizer step as one pass. A Rule is a plain struct with
 ///   static constexpr int states                              vectors of d numbers that it keeps, at most two
 ///   Rule at(int t) const                                     the rule with its constants for step t, from 1

@@ -12,7 +12,7 @@ struct RmspropRule {
   GAUNTLET_HD RmspropRule at(int) const { return *this; }
   GAUNTLET_HD float operator()(float g, float& square, float&) const {
     square = keep * square + take * g * g;
-    return g / (sqrtf(square) + epsilon);
+    return ratio_or_zero(g, sqrtf(square) + epsilon);
   }
 };
 

@@ -180,7 +180,7 @@ inline __device__ MessageReader stage_messages(float* shared, const float* const
 
 template <class Reducer, int Bound>
 __global__ void __launch_bounds__(column_threads) column_kernel(Inboxes inboxes, Reducer reducer, float* const* out) {
-  extern __shared__ float shared[];
+  GAUNTLET_DYNAMIC_SHARED(float, shared);
   const int c = blockIdx.y, m = inboxes.base.m, n = inboxes.n;
   const double* mixing = inboxes.mixing == nullptr ? nullptr : inboxes.mixing + std::int64_t{c} * n * m;
   const MessageReader read = stage_messages(shared, inboxes.base.of(c), mixing, n, m);
@@ -253,10 +253,9 @@ void reduce_columns(Exec& exec, const Inboxes& inboxes, const Reducer& reducer, 
     const dim3 grid(static_cast<unsigned>((base.d + detail::column_threads - 1) / detail::column_threads),
                     static_cast<unsigned>(base.count));
     detail::with_bound<13, 20, 32, column_limit>(inboxes.n, [&](auto bound) {
-      detail::column_kernel<Reducer, decltype(bound)::value>
-          <<<grid, detail::column_threads, shared, static_cast<cudaStream_t>(exec.stream())>>>(inboxes, reducer, out);
+      launch(exec, "column", {grid, detail::column_threads, shared},
+             detail::column_kernel<Reducer, decltype(bound)::value>, inboxes, reducer, out);
     });
-    detail::launched(exec, "column");
     return;
   }
 #endif

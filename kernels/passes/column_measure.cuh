@@ -16,7 +16,7 @@ namespace detail {
 /// One block: 128 coordinates of the sample, all variants. Writes the block's part of both sums of each variant.
 template <class Reducer, int Bound>
 __global__ void __launch_bounds__(column_threads) measure_kernel(ColumnTrial trial, Reducer reducer, double* partial) {
-  extern __shared__ float shared[];
+  GAUNTLET_DYNAMIC_SHARED(float, shared);
   const int c = blockIdx.y, n = trial.n, m = trial.base.m;
   const float* const* table = trial.base.of(c);
   const std::int64_t looked_at = std::int64_t{blockIdx.x} * column_threads + threadIdx.x;
@@ -134,10 +134,9 @@ void measure_columns(Exec& exec, const ColumnTrial& trial, const Reducer& reduce
     const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(trial.base.count));
     const std::size_t shared = detail::column_shared_bytes(trial.n, trial.base.m, true);
     detail::with_bound<20, column_limit>(trial.n, [&](auto bound) {
-      detail::measure_kernel<Reducer, decltype(bound)::value>
-          <<<grid, detail::column_threads, shared, static_cast<cudaStream_t>(exec.stream())>>>(trial, reducer, scratch);
+      launch(exec, "measure columns", {grid, detail::column_threads, shared},
+             detail::measure_kernel<Reducer, decltype(bound)::value>, trial, reducer, scratch);
     });
-    detail::launched(exec, "measure columns");
     parallel_for(exec, "measure blocks", std::int64_t{trial.base.count} * trial.variants * 2,
                  detail::ReduceMeasure{scratch, blocks, trial.sample().weight(), outcome});
     return;

@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(warps * 32) gram_kernel(Rows rows, int tiles, 
   }
 
   // The eight warps' sums are added in warp order, through shared memory, one fragment pair at a time.
-  __shared__ double shared[warps][64];
+  GAUNTLET_SHARED(double, shared, [warps][64]);
   const std::int64_t m = rows.m;
   double* out = partial + (std::int64_t{c} * gridDim.x + blockIdx.x) * m * m;
 #pragma unroll
@@ -105,22 +105,9 @@ __global__ void __launch_bounds__(warps * 32) gram_kernel(Rows rows, int tiles, 
 
 template <bool Diagonal>
 void launch_tiles(Exec& exec, const Rows& rows, int fragments, dim3 grid, int tiles, double* partial) {
-  const auto stream = static_cast<cudaStream_t>(exec.stream());
-  switch (fragments) {
-    case 1:
-      gram_kernel<1, Diagonal><<<grid, warps * 32, 0, stream>>>(rows, tiles, partial);
-      break;
-    case 2:
-      gram_kernel<2, Diagonal><<<grid, warps * 32, 0, stream>>>(rows, tiles, partial);
-      break;
-    case 3:
-      gram_kernel<3, Diagonal><<<grid, warps * 32, 0, stream>>>(rows, tiles, partial);
-      break;
-    default:
-      gram_kernel<4, Diagonal><<<grid, warps * 32, 0, stream>>>(rows, tiles, partial);
-      break;
-  }
-  detail::launched(exec, "gram");
+  constexpr decltype(&gram_kernel<1, Diagonal>) kernels[] = {gram_kernel<1, Diagonal>, gram_kernel<2, Diagonal>,
+                                                             gram_kernel<3, Diagonal>, gram_kernel<4, Diagonal>};
+  launch(exec, "gram", {grid, warps * 32}, kernels[fragments - 1], rows, tiles, partial);
 }
 #endif
 

@@ -11,6 +11,7 @@
 
 #include "kernels/models/model.cuh"
 #include "src/bench/bench.hpp"
+#include "src/cohort.hpp"
 #include "src/data/load.hpp"
 #include "src/runner.hpp"
 #include "src/simulation.hpp"
@@ -115,6 +116,12 @@ double time_rounds(const DeviceChoice& device, int threads, const std::vector<Ce
   return slowest;
 }
 
+/// Messages of a cell that are computed: the attackers' own only where the attack starts from them.
+int computed_messages(const BenchOptions& options, const std::string& attack) {
+  const Cell cell = cells_for(options, attack, "mean", 1).front();
+  return computes_own(cell, *make_attack(cell)) ? options.workers : options.workers - options.byzantine;
+}
+
 }  // namespace
 
 void bench_round(const DeviceChoice& device, const BenchOptions& options) {
@@ -129,9 +136,9 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
   std::vector<std::string> attacks = options.attacks;
   if (attacks.empty()) attacks = {"ipm(epsilon=1)"};
 
-  // The floor: read and write the momenta (2 n d), one Gram pass and one combine or column pass (n d each), all in
-  // floats; and the operations of the forward and backward products.
-  double bandwidth = 0, rate = 0, operations = 0;
+  // The floor: of each message that is computed, the momentum read and written, a Gram pass and a combine or column
+  // pass (4 d floats); and the operations of the forward and backward products.
+  double bandwidth = 0, rate = 0, operations = 0;  // of one message
   std::int64_t d = 0;
   {
     Exec exec(device.backend, device.device);
@@ -141,15 +148,14 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
             .create(text, options.workers, options.byzantine)
             ->build({dataset->features, dataset->classes, dataset->height, dataset->width, dataset->channels});
     d = model->parameters();
-    operations = model->operations_per_sample() * (options.workers - options.byzantine) * options.batch;
+    operations = model->operations_per_sample() * options.batch;
     bandwidth = copy_bandwidth(exec, static_cast<std::size_t>(4 * d * options.workers * (cuda ? count : 1)));
     rate = gemm_rate(exec);
   }
-  const double bytes = 16.0 * options.workers * static_cast<double>(d);
-  const double floor_s = std::max(bytes / bandwidth, operations / rate) / threads;
+  const double bytes = 16.0 * static_cast<double>(d);
   fmt::print("{}, d = {}, n = {}, f = {}, batch {}, {} cell(s), {} thread(s), {} rounds\n", options.model, d,
              options.workers, options.byzantine, options.batch, count, threads, options.rounds);
-  fmt::print("per cell and round: {:.1f} MB at {:.1f} GB/s = {:.4f} ms; {:.3f} GFLOP at {:.0f} GFLOP/s = {:.4f} ms{}\n",
+  fmt::print("per message: {:.2f} MB at {:.1f} GB/s = {:.5f} ms; {:.4f} GFLOP at {:.0f} GFLOP/s = {:.5f} ms{}\n",
              bytes * 1e-6, bandwidth * 1e-9, bytes / bandwidth * 1e3, operations * 1e-9, rate * 1e-9,
              operations / rate * 1e3, cuda ? "" : " (one thread)");
   for (const std::string& defense : defenses) {
@@ -159,6 +165,8 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
       const double seconds =
           time_rounds(device, threads, cells_for(options, attack, defense, count), options, dataset, breakdown);
       const double each = seconds / options.rounds / count;
+      const double floor_s =
+          computed_messages(options, attack) * std::max(bytes / bandwidth, operations / rate) / threads;
       if (first == 0) first = each;
       fmt::print("{:<24} {:<20} {:.4f} ms per cell and round, {:.1f} x the floor of {:.4f} ms{}\n", defense, attack,
                  each * 1e3, each / floor_s, floor_s * 1e3,

@@ -81,6 +81,7 @@ int run(const Options& options) {
   }
 
   int failed = 0;
+  std::string lost;
   std::vector<TimingRow> timing = read_timing(results.path());
   {
     Progress progress(progress_style(options.quiet), static_cast<int>(todo.size()), rounds);
@@ -90,6 +91,7 @@ int run(const Options& options) {
     std::signal(SIGTERM, interrupt);
     RunnerHooks hooks;
     hooks.stop = &interrupted;
+    hooks.message = [&](const std::string& text) { progress.message(text); };
     hooks.advanced = [&](std::int64_t done) { progress.advance(done); };
     hooks.finished = [&](const Cell& cell, const CellResult& result) {
       results.append(cell, result);
@@ -99,15 +101,23 @@ int run(const Options& options) {
       progress.message("cell " + std::to_string(cell.index) + " (" + cell.attack + " against " + cell.defense +
                        ") failed: " + result.reason);
     };
-    const auto rows = run_cells(device, options.threads > 0 ? options.threads : default_threads(), todo, hooks);
-    timing.insert(timing.end(), rows.begin(), rows.end());
+    try {
+      const auto rows = run_cells(device, options.threads > 0 ? options.threads : default_threads(), todo, hooks);
+      timing.insert(timing.end(), rows.begin(), rows.end());
+    } catch (const DeviceLost& error) {
+      lost = error.what();
+    }
   }
   results.finish();
   write_timing(results.path(), timing);
   manifest.end = utc_now();
-  manifest.status = interrupted ? "interrupted" : failed > 0 ? "failed" : "complete";
+  manifest.status = interrupted ? "interrupted" : failed > 0 || !lost.empty() ? "failed" : "complete";
   results.write(manifest);
 
+  if (!lost.empty()) {
+    std::cerr << "gauntlet: " << lost << "; finished cells are kept and the same command goes on\n";
+    return exit_code::internal_error;
+  }
   if (interrupted) {
     std::cerr << "gauntlet: interrupted; the same command goes on where it stopped\n";
     return exit_code::interrupted;
