@@ -6,6 +6,8 @@
 # ./gauntlet.sh setup [PACKAGE...] installs what the build needs, and PACKAGEs
 #
 # GAUNTLET_BUILD       build folder (build/release beside this script)
+# GAUNTLET_CUDA        ON or OFF: with the CUDA half, which takes minutes to compile, or without; by default ON where
+#                      there are a GPU and a compiler for it
 # GAUNTLET_CMAKE_ARGS  more arguments for CMake, such as -DGAUNTLET_CUDA=OFF
 #
 # All of its own messages go to stderr.
@@ -51,10 +53,21 @@ install_packages() {
     apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >&2
 }
 
+# Whether the CUDA half is to be built: as asked, or where it could run.
+cuda_choice() {
+  if [[ -n ${GAUNTLET_CUDA:-} ]]; then
+    printf '%s\n' "$GAUNTLET_CUDA"
+  elif compgen -G '/dev/nvidia[0-9]*' >/dev/null || [[ -e /dev/dxg ]]; then
+    printf 'AUTO\n'
+  else
+    printf 'OFF\n'
+  fi
+}
+
 # All that decides a configuration; kept beside it, so that another one, a moved folder or one that stopped half-way
 # is configured anew.
 configuration() {
-  printf '%s\n' "$source_dir" "$build_dir" "${GAUNTLET_CMAKE_ARGS:-}" "${CXX:-}" "${CUDACXX:-}" \
+  printf '%s\n' "$source_dir" "$build_dir" "$(cuda_choice)" "${GAUNTLET_CMAKE_ARGS:-}" "${CXX:-}" "${CUDACXX:-}" \
     "$(PATH=$PATH:/usr/local/cuda/bin command -v nvcc || true)"
 }
 
@@ -62,8 +75,10 @@ configure() {
   local arguments
   read -ra arguments <<<"${GAUNTLET_CMAKE_ARGS:-}"
   say "configuring $build_dir"
+  [[ -n ${GAUNTLET_CUDA:-} || $(cuda_choice) != OFF ]] ||
+    say "no GPU here: building for the CPU only; GAUNTLET_CUDA=ON builds for both"
   rm -f "$build_dir/configuration"
-  cmake --fresh -G Ninja -S "$source_dir" -B "$build_dir" "${arguments[@]}" >&2
+  cmake --fresh -G Ninja -S "$source_dir" -B "$build_dir" "-DGAUNTLET_CUDA=$(cuda_choice)" "${arguments[@]}" >&2
   configuration >"$build_dir/configuration"
 }
 

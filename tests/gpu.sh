@@ -1,25 +1,38 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The check for a machine with a GPU, from binaries that were built elsewhere and carried there:
+# The check of a machine with a GPU, from what tests/gpu_pack.sh packed elsewhere; the machine needs bash, Python, tar
+# and cuBLAS.
 #
-#   cmake --preset carry && cmake --build --preset carry        where the compiler and the libraries are
-#   tests/gpu.sh BINARIES OUT [SHARED]                          on the machine with the GPU, from the source tree
+#   gpu.sh check OUT    at most 240 s: is everything right there?
+#   gpu.sh speed OUT    at most 360 s: how fast is it?
 #
-# BINARIES holds gauntlet, gauntlet_tests and gauntlet_example; SHARED (optional) holds data/mnist, golden and
-# bench/torch_batched.py. Every test on CUDA, CPU = GPU for every rule, attack and model, compute-sanitizer on small
-# cells, the quickstart and a real MNIST matrix on both back ends, benchmarks. Writes OUT/figures.md, logs, benchmark
-# tables and result folders. Exit code 0 if everything passed. Ends within ten minutes; each step has a limit of its
-# own. Without a GPU the CPU's half runs and the rest is noted as skipped.
+# Writes OUT/figures.md, what a person reads, and OUT/logs.tgz, every step's output and results; both are renewed after
+# each step, so that whatever ends the machine leaves what was found. The most valuable steps come first; one that no
+# longer fits is named as skipped. Without a GPU the steps that need none run. Exit code 0 if no step failed.
 set -uo pipefail
 
-binaries=$(realpath "${1:?usage: tests/gpu.sh BINARIES OUT [SHARED]}")
-mkdir -p "${2:?usage: tests/gpu.sh BINARIES OUT [SHARED]}"
-out=$(realpath "$2")
-shared=${3:+$(realpath "$3")}
-gauntlet=$binaries/gauntlet
-tests=$binaries/gauntlet_tests
-export GAUNTLET_BINARY=$gauntlet GAUNTLET_EXAMPLE=$binaries/gauntlet_example
-[ -n "$shared" ] && export GAUNTLET_SHARED=$shared GAUNTLET_DATA=$shared/data
+mode=${1:-} out=${2:-}
+case $mode in
+  check) total=240 ;;
+  speed) total=360 ;;
+  *) total=0 ;;
+esac
+if [ $total = 0 ] || [ -z "$out" ]; then
+  sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+fi
+here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
+mkdir -p "$out"
+out=$(realpath "$out")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+logs=$work/logs
+mkdir "$logs"
+python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$here/pack.tar.xz" "$work" || exit 1
+cd "$work/pack" || exit 1
+gauntlet=$PWD/bin/gauntlet tests=$PWD/bin/gauntlet_tests
+export GAUNTLET_BINARY=$gauntlet GAUNTLET_EXAMPLE=$PWD/bin/gauntlet_example GAUNTLET_SOURCE=$PWD
+export GAUNTLET_SHARED=$PWD/shared GAUNTLET_DATA=$PWD/shared/data
 
 # cuBLAS comes from the toolkit or from a Python package.
 for folder in /usr/local/cuda/lib64 $(python3 -c '
@@ -37,126 +50,164 @@ done
 figures=$out/figures.md
 failed=()
 note() { printf '%s\n' "$*" | tee -a "$figures"; }
+left() { echo $((total - SECONDS)); }
 
-devices=cpu
-"$gauntlet" doctor 2>/dev/null | grep -q '^cuda:0' && devices="cuda cpu"
-first=${devices%% *}  # the GPU where there is one
-
-# gpu_step LIMIT_S NAME COMMAND...: a step that needs a GPU.
-gpu_step() {
-  if [ "$devices" = cpu ]; then note "- $2: skipped, no GPU"; else step "$@"; fi
-}
-
-# step LIMIT_S NAME COMMAND...: runs it with its output in OUT/NAME.log and notes how it went.
+# step LIMIT_S NAME COMMAND...: runs it with its output in logs/NAME.log and notes how it went.
 step() {
   local limit=$1 name=$2 start=$SECONDS status
   shift 2
-  timeout "$limit" "$@" >"$out/$name.log" 2>&1
+  if [ "$(left)" -lt 8 ]; then
+    note "- $name: skipped, $(left) s were left"
+    return 2
+  fi
+  [ "$limit" -le $(($(left) - 3)) ] || limit=$(($(left) - 3))
+  timeout -k 2 "$limit" "$@" >"$logs/$name.log" 2>&1
   status=$?
   if [ $status -eq 0 ]; then
     note "- $name: passed in $((SECONDS - start)) s"
   else
     note "- $name: FAILED with exit code $status after $((SECONDS - start)) s"
-    tail -n 12 "$out/$name.log"
+    tail -n 15 "$logs/$name.log" | cut -c1-300
     failed+=("$name")
   fi
+  tar -czf "$out/logs.tgz" -C "$work" logs
+  return $status
 }
 
-: >"$figures"
-note "# $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader 2>/dev/null || echo 'no GPU')"
-note ""
-note "$("$gauntlet" doctor 2>&1 | sed -n 's/^\(revision\|build\|processor\|cuda:[0-9]*\) .*/    &/p')"
-note ""
-note "## Checks"
-note ""
-step 60 verify "$gauntlet" verify
-step 240 tests "$tests" --order lex
+# gpu_step LIMIT_S NAME COMMAND...: a step that makes no sense without a GPU.
+gpu_step() {
+  if [ $device = cpu ]; then note "- $2: skipped, no GPU"; else step "$@"; fi
+}
 
-# One small cell of every kind under the memory checker, and the passes under the race checker.
-# Some virtual machines keep compute-sanitizer from the device: then a program under it sees none.
-if ! command -v compute-sanitizer >/dev/null; then
-  note "- compute-sanitizer: not on this machine"
-elif [ "$devices" != cpu ] && ! timeout 60 compute-sanitizer "$gauntlet" doctor 2>&1 | grep -q '^cuda:0'; then
-  note "- compute-sanitizer: cannot watch this device"
-else
-  gpu_step 120 memcheck compute-sanitizer --tool memcheck --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml \
-    --device cuda --out "$out/memcheck" --quiet --set rounds=8 --set evaluate_every=8 --set seeds='[0]' \
-    --set task.dataset='synthetic-digits(train=300, test=100)' --set task.batch=5
-  gpu_step 60 memcheck-cnn compute-sanitizer --tool memcheck --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml \
-    --device cuda --out "$out/memcheck-cnn" --quiet --set rounds=2 --set evaluate_every=2 --set seeds='[0]' \
-    --set task.dataset='synthetic-digits(train=300, test=100)' --set task.batch=2 --set task.model=cnn \
-    --set matrix.attacks='["alie"]' --set matrix.defenses='["nnm | rfa"]'
-  gpu_step 90 racecheck compute-sanitizer --tool racecheck --error-exitcode 9 "$tests" "[passes]"
-  gpu_step 60 racecheck-search compute-sanitizer --tool racecheck --error-exitcode 9 "$tests" \
-    "a search on a sample of the coordinates finds what a search on all of them finds"
-  rm -rf "$out/memcheck" "$out/memcheck-cnn"
-fi
+# shown LIMIT_S NAME COMMAND...: a step whose output is a figure.
+shown() {
+  step "$@" || return
+  note '```'
+  note "$(cat "$logs/$2.log")"
+  note '```'
+}
 
-# The same matrix on both back ends; then twice on one, which must give the same bytes.
-for device in $devices; do
-  step 120 "quickstart-$device" "$gauntlet" run experiments/quickstart.toml --device $device --out "$out/quickstart-$device"
-done
-step 60 quickstart-again "$gauntlet" run experiments/quickstart.toml --device "$first" --out "$out/again"
-for file in summary.csv convergence.csv; do
-  step 5 "same-bytes-$file" cmp "$out/quickstart-$first/$file" "$out/again/$file"
-done
-rm -rf "$out/again"
-gpu_step 30 backends-agree python3 - "$out/quickstart-cuda/summary.csv" "$out/quickstart-cpu/summary.csv" <<'EOF'
+# matrix LIMIT_S NAME SPEC ARGUMENTS...: a run of a spec; its tables are kept.
+matrix() {
+  local limit=$1 name=$2 spec=$3 status
+  shift 3
+  step "$limit" "$name" "$gauntlet" run "experiments/$spec.toml" --out "$logs/$name" "$@"
+  status=$?
+  rm -f "$logs/$name/.lock"
+  return $status
+}
+
+# same_bytes NAME A B: two results folders hold the same tables.
+same_bytes() {
+  # shellcheck disable=SC2016
+  step 8 "$1" bash -c 'cmp "$0/summary.csv" "$1/summary.csv" && cmp "$0/convergence.csv" "$1/convergence.csv"' \
+    "$logs/$2" "$logs/$3"
+}
+
+# agree NAME A B: two results folders hold the same matrix, up to what rounding does to training.
+agree() {
+  step 8 "$1" python3 - "$logs/$2/summary.csv" "$logs/$3/summary.csv" <<'PY' || return
 import csv, sys
 a, b = ({row["cell"]: row for row in csv.DictReader(open(path))} for path in sys.argv[1:])
-assert a.keys() == b.keys() and a
-gaps = [(abs(float(a[k]["final_accuracy"]) - float(b[k]["final_accuracy"])), k) for k in a
-        if a[k]["status"] == b[k]["status"] == "ok"]
-worst, mean = max(gaps), sum(gap for gap, _ in gaps) / len(gaps)
-print(f"{len(gaps)} cells; accuracy differs by {mean:.4f} on average, {worst[0]:.4f} at most (cell {worst[1]})")
-assert [a[k]["status"] for k in a] == [b[k]["status"] for k in a] and mean < 0.01, "the back ends disagree"
-EOF
-[ -f "$out/backends-agree.log" ] && note "    $(tail -n 1 "$out/backends-agree.log")"
+assert a and a.keys() == b.keys(), "different cells"
+gaps = sorted((abs(float(a[k]["final_accuracy"]) - float(b[k]["final_accuracy"])), k) for k in a
+              if a[k]["status"] == b[k]["status"] == "ok")
+mean = sum(gap for gap, _ in gaps) / len(gaps)
+print(f"{len(gaps)} cells; accuracy differs by {mean:.4f} on average, {gaps[-1][0]:.4f} at most (cell {gaps[-1][1]})")
+assert [a[k]["status"] for k in a] == [b[k]["status"] for k in a], "another status"
+assert mean < 0.01, "the accuracies differ"
+PY
+  note "    $(tail -n 1 "$logs/$1.log")"
+}
 
-# Every attack against every rule.
-step 240 full-matrix "$gauntlet" run experiments/full-matrix.toml --device "$first" --out "$out/full-matrix" \
-  --set rounds=20 --set evaluate_every=20
+# device_tests: the tests that run on every back end, each file a process, six at a time.
+device_tests() {
+  local files=(passes models eigenpair estimators local_steps optimizers privacy attacks attack_definitions
+    attack_search attack_golden defenses more_defenses defense_variants history signsgd trusted geometric_median
+    simulation protocols)
+  # shellcheck disable=SC2016
+  printf '%s\n' "${files[@]}" | xargs -P 6 -I{} bash -c '
+    "$0" -# "[#{}_test]" >"$1/test-{}.log" 2>&1
+    status=$?
+    printf "%s: exit code %s, %s\n" {} $status "$(tail -n 2 "$1/test-{}.log" | tr "\n" " ")"
+    exit $status' "$tests" "$logs"
+}
 
-if [ -n "$shared" ] && ls "$shared"/data/mnist/train-images* >/dev/null 2>&1; then
-  for device in $devices; do
-    step 150 "mnist-$device" "$gauntlet" run experiments/mnist.toml --device $device --out "$out/mnist-$device" \
-      --set rounds=100 --set evaluate_every=50 --set seeds='[0, 1]' --set workers.byzantine=3
+# The first figure of each kernel of a few rounds: its time and the bytes it moves.
+profile() {
+  GAUNTLET_GRAPH=off ncu --clock-control none --metrics gpu__time_duration.sum,dram__bytes.sum --csv \
+    --launch-skip 120 --launch-count 60 "$gauntlet" run experiments/quickstart.toml --device cuda --quiet \
+    --out "$work/profile" --set rounds=8 --set evaluate_every=8 --set seeds='"0..31"' --set 'task.model="mlp(hidden=[100])"' \
+    --set matrix.attacks='["ipm(epsilon=1)"]' --set matrix.defenses='["trimmed-mean", "nnm | rfa"]'
+}
+
+check() {
+  step 60 verify "$gauntlet" verify --device $device ||
+    gpu_step 60 memcheck-of-verify compute-sanitizer "$gauntlet" verify --device cuda
+  matrix 40 quickstart quickstart --device $device
+  matrix 20 quickstart-again quickstart --device $device
+  same_bytes same-bytes-again quickstart quickstart-again
+  for shard in 0 1; do matrix 15 shard-$shard quickstart --device $device --shard $shard/2; done
+  step 8 merge "$gauntlet" merge "$logs/shard-0" "$logs/shard-1" --out "$logs/merged"
+  same_bytes same-bytes-sharded quickstart merged
+  gpu_step 30 quickstart-uncaptured env GAUNTLET_GRAPH=off "$gauntlet" run experiments/quickstart.toml --device cuda \
+    --out "$logs/quickstart-uncaptured"
+  [ $device = cpu ] || same_bytes same-bytes-uncaptured quickstart quickstart-uncaptured
+  if [ $device != cpu ]; then
+    matrix 30 quickstart-cpu quickstart --device cpu && agree backends-agree quickstart quickstart-cpu
+    # Rows of a layer that are aligned to four bytes only.
+    for back in cuda cpu; do
+      matrix 15 narrow-$back quickstart --device $back --set 'task.model="mlp(hidden=[5])"' --set seeds='[0]' --set rounds=20
+    done
+    agree narrow-agrees narrow-cuda narrow-cpu
+  fi
+  note ""
+  for cells in 64 512; do
+    [ $device = cpu ] && [ $cells = 512 ] && continue
+    shown 15 round-$cells "$gauntlet" bench round --cells $cells --rounds $([ $device = cpu ] && echo 4 || echo 60) --device $device
   done
-fi
+  shown 15 passes-64 "$gauntlet" bench passes --cells 64 --device $device
+  note ""
+  step 80 device-tests device_tests || cat "$logs/device-tests.log"
+  gpu_step 60 memcheck-verify compute-sanitizer --error-exitcode 9 "$gauntlet" verify --device cuda
+}
 
-note ""
-note "## Benchmarks"
-note ""
-if [ "$devices" = cpu ]; then
-  benches=("passes" "rules" "round --cells 4" "round --cells 2 --model cnn --rounds 8"
-    "round --cells 4 --attack alie --attack optimal-alie --defense krum --defense trimmed-mean")
-else
-  benches=("passes --cells 64" "passes --cells 1" "rules --cells 64" "round --cells 1" "round --cells 64"
-    "round --cells 64 --model cnn --rounds 20" "round --cells 512"
-    "round --cells 64 --attack alie --attack optimal-alie --defense krum --defense trimmed-mean")
-fi
-for bench in "${benches[@]}"; do
-  name="bench-${bench// /_}"
-  # shellcheck disable=SC2086
-  step 60 "${name//--/}" "$gauntlet" bench $bench --device "$first"
-  note '```'
-  note "$(cat "$out/${name//--/}.log")"
-  note '```'
-done
-if [ -n "$shared" ] && [ -f "$shared/bench/torch_batched.py" ]; then
-  for cells in 8 64; do
-    [ "$first" = cpu ] && [ $cells = 64 ] && continue
-    step 90 "torch-$cells" python3 "$shared/bench/torch_batched.py" "$first" $cells 50
-    note '```'
-    note "$(cat "$out/torch-$cells.log")"
-    note '```'
-  done
-fi
+speed() {
+  step 30 verify "$gauntlet" verify --device $device
+  local cells bench=("$gauntlet" bench)
+  for cells in 1 64 512; do shown 20 round-$cells "${bench[@]}" round --cells $cells --device $device; done
+  gpu_step 20 torch-64 python3 shared/bench/torch_batched.py cuda 64 100 && note "$(cat "$logs/torch-64.log")"
+  gpu_step 20 torch-512 python3 shared/bench/torch_batched.py cuda 512 20 && note "$(cat "$logs/torch-512.log")"
+  shown 15 round-cnn "${bench[@]}" round --cells 64 --model cnn --rounds 20 --device $device
+  shown 20 round-attacks "${bench[@]}" round --cells 64 --attack "ipm(epsilon=1)" --attack alie --attack optimal-alie \
+    --defense krum --defense trimmed-mean --device $device
+  shown 15 passes-1024 "${bench[@]}" passes --cells 1024 --device $device
+  shown 30 rules-64 "${bench[@]}" rules --cells 64 --device $device
+  gpu_step 20 round-uncaptured env GAUNTLET_GRAPH=off "${bench[@]}" round --cells 64 --device cuda &&
+    note "$(cat "$logs/round-uncaptured.log")"
+  gpu_step 40 profile profile
+  matrix 60 mnist mnist --device $device --set rounds=100 --set seeds='[0, 1]' --set workers.byzantine=3
+  matrix 60 full-matrix full-matrix --device $device --set rounds=20 --set evaluate_every=20
+  gpu_step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml --device cuda \
+    --out "$work/memcheck" --quiet --set rounds=8 --set evaluate_every=8 --set seeds='[0]' \
+    --set task.dataset='"synthetic-digits(train=300, test=100)"' --set task.batch=5
+  gpu_step 30 synccheck compute-sanitizer --tool synccheck --error-exitcode 9 "$gauntlet" verify --device cuda
+}
 
+device=cpu
+"$gauntlet" doctor >"$logs/doctor.log" 2>&1
+grep -q '^cuda:0' "$logs/doctor.log" && device=cuda
+: >"$figures"
+note "# $mode: $(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null || echo 'no GPU')"
+note ""
+note "$(sed -n 's/^\(revision\|build\|processor\|cuda:[0-9]*\|cuda\) .*/    &/p' "$logs/doctor.log")"
+note ""
+$mode
 note ""
 if [ ${#failed[@]} -eq 0 ]; then
-  note "All checks passed."
+  note "No step failed; $SECONDS s."
 else
-  note "FAILED: ${failed[*]}"
+  note "FAILED: ${failed[*]}; $SECONDS s."
 fi
+tar -czf "$out/logs.tgz" -C "$work" logs
 exit $((${#failed[@]} > 0))

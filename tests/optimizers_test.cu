@@ -44,6 +44,18 @@ const std::map<std::string, NaiveRule> naive_rules = {
        s.a = 0.99 * s.a + 0.01 * g * g;
        return g / (std::sqrt(s.a) + 1e-8);
      }},
+    // Without anything added to the root, what has had no gradient yet stays where it is.
+    {"adam(epsilon=0)",
+     [](double g, NaiveState& s, int t) {
+       s.a = 0.9 * s.a + 0.1 * g;
+       s.b = 0.999 * s.b + 0.001 * g * g;
+       return s.a == 0 ? 0 : s.a / (1 - std::pow(0.9, t)) / std::sqrt(s.b / (1 - std::pow(0.999, t)));
+     }},
+    {"rmsprop(epsilon=0)",
+     [](double g, NaiveState& s, int) {
+       s.a = 0.99 * s.a + 0.01 * g * g;
+       return g == 0 ? 0 : g / std::sqrt(s.a);
+     }},
     {"sign", [](double g, NaiveState&, int) { return g > 0   ? 1.0
                                                      : g < 0 ? -1.0
                                                              : 0.0; }},
@@ -95,6 +107,7 @@ TEST_CASE("Every optimizer takes the steps of its formula in double precision", 
           for (std::uint32_t i = 0; i < d; ++i)
             g.push_back(
                 Random(2, Purpose::noise, static_cast<std::uint32_t>(r), static_cast<std::uint32_t>(t), i).normal());
+          for (int i = 0; i < d; i += 30) g[static_cast<std::size_t>(i)] = t < 3 ? 0.0f : 0.5f;
           copy_to(*exec, aggregates.row(r), g.data(), d * sizeof(float));
           for (int i = 0; i < d; ++i) {
             double& x = expected[r * d + i];
@@ -155,6 +168,11 @@ TEST_CASE("A radius keeps the model in a ball", "[optimizers]") {
         const auto at = static_cast<std::size_t>(r * padded(d) + i);
         REQUIRE(bounded[at] == Approx(factor * free[at]).margin(1e-6));
       }
+    }
+    for (const char* text : {"rmsprop(epsilon=0, radius=2)", "adam(epsilon=0, radius=2)"}) {
+      double square = 0;
+      for (const float x : moved(text)) square += double{x} * x;
+      CHECK(std::sqrt(square / replicas) == Approx(2));
     }
     CHECK(make("adam(radius=2, learning_rate=0.5)")->learning_rate == 0.5);
   }

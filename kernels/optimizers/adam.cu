@@ -37,7 +37,7 @@ const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.source = "Kingma, Ba, ICLR 2015";
   entry.parameters = {number("beta1", "0.9", "how much of the old mean is kept", 0, 0.999999),
                       number("beta2", "0.999", "how much of the old mean square is kept", 0, 0.99999999),
-                      number("epsilon", "1e-8", "added to the root", 0)};
+                      number("epsilon", "1e-8", "added to the root; 0 / 0 counts as 0", 0)};
   entry.make = [](const Arguments& arguments) {
     return std::make_unique<FusedOptimizer<AdamRule>>(AdamRule{arguments.number("beta1"), arguments.number("beta2"),
                                                                static_cast<float>(arguments.number("epsilon"))});

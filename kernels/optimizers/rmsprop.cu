@@ -22,7 +22,7 @@ const RegisteredOptimizer registered([](Entry<Optimizer>& entry) {
   entry.formula = "g = aggregate + decay x; v <- alpha v + (1 - alpha) g^2; x <- x - rate g / (sqrt(v) + epsilon)";
   entry.source = "Tieleman, Hinton, 2012, in PyTorch's form";
   entry.parameters = {number("alpha", "0.99", "how much of the old mean square is kept", 0, 0.999999),
-                      number("epsilon", "1e-8", "added to the root", 0)};
+                      number("epsilon", "1e-8", "added to the root; 0 / 0 counts as 0", 0)};
   entry.make = [](const Arguments& arguments) {
     const double alpha = arguments.number("alpha");
     return std::make_unique<FusedOptimizer<RmspropRule>>(RmspropRule{

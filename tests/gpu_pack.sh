@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Packs what tests/gpu.sh needs on a bare machine with a GPU into one folder, out/gpu, which git ignores: binaries for
+# compute capability 9.0 with all but cuBLAS and the C library linked in, specs, golden vectors and MNIST if they are
+# beside the checkout. Prints the commands to give there. Exit code 1 where a bare machine would miss a library or the
+# folder is larger than 40 MB.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cmake --preset carry >&2
+cmake --build --preset carry -j "$(nproc)" --target gauntlet gauntlet_tests gauntlet_example >&2
+
+folder=out/gpu
+rm -rf "$folder"
+mkdir -p "$folder/pack/bin" "$folder/pack/shared/data"
+pack=$folder/pack
+status=0
+for binary in gauntlet tests/gauntlet_tests tests/gauntlet_example; do
+  strip -o "$pack/bin/$(basename "$binary")" "build/carry/$binary"
+  # The toolkit of that machine has cuBLAS; every Linux has the C library.
+  missing=$(ldd "build/carry/$binary" | awk '{print $1}' |
+    grep -vE '^(linux-vdso|lib(c|m|pthread|dl|rt|cublas|cublasLt)\.so|/lib.*/ld-linux)' || true)
+  if [ -n "$missing" ]; then
+    printf '%s needs what a bare machine may not have: %s\n' "$binary" "$missing" >&2
+    status=1
+  fi
+done
+cp -r experiments "$pack/"
+for part in golden golden-protocols bench data/mnist; do
+  [ -d "../shared/$part" ] && cp -r "../shared/$part" "$pack/shared/$part"
+done
+chmod -R u+w "$pack"
+# Three binaries made of the same objects: with a window that holds them all they cost little more than one.
+tar -c -C "$folder" pack | xz -T1 --lzma2=preset=2,dict=128MiB >"$folder/pack.tar.xz"
+rm -r "$pack"
+cp tests/gpu.sh "$folder/"
+
+bytes=$(du -sb "$folder" | cut -f1)
+[ "$bytes" -le 40000000 ] || status=1
+printf '%s: %d MB (40 at most)\n' "$folder" $((bytes / 1000000))
+cat <<TEXT
+On the machine with the GPU, from a folder that holds $folder, in two calls:
+  bash $folder/gpu.sh check OUT
+  bash $folder/gpu.sh speed OUT
+TEXT
+exit $status
