@@ -8,7 +8,7 @@
 #
 # Writes OUT/figures.md, what a person reads, and OUT/logs.tgz, every step's output and results; both are renewed after
 # each step, so that whatever ends the machine leaves what was found. The most valuable steps come first; one that no
-# longer fits is named as skipped. Without a GPU the steps that need none run. Exit code 0 if no step failed.
+# longer fits is named as skipped. Without a GPU those steps of check run that need none. Exit code 0 if no step failed.
 set -uo pipefail
 
 mode=${1:-} out=${2:-}
@@ -60,6 +60,7 @@ step() {
     note "- $name: skipped, $(left) s were left"
     return 2
   fi
+  [ "$(type -t "$1")" = function ] && set -- bash -c "$(declare -f "$1"); $1"
   [ "$limit" -le $(($(left) - 3)) ] || limit=$(($(left) - 3))
   timeout -k 2 "$limit" "$@" >"$logs/$name.log" 2>&1
   status=$?
@@ -76,7 +77,7 @@ step() {
 
 # gpu_step LIMIT_S NAME COMMAND...: a step that makes no sense without a GPU.
 gpu_step() {
-  if [ $device = cpu ]; then note "- $2: skipped, no GPU"; else step "$@"; fi
+  if [ $device = cuda ]; then step "$@"; else note "- $2: skipped, no GPU"; fi
 }
 
 # shown LIMIT_S NAME COMMAND...: a step whose output is a figure.
@@ -125,6 +126,7 @@ device_tests() {
   local files=(passes models eigenpair estimators local_steps optimizers privacy attacks attack_definitions
     attack_search attack_golden defenses more_defenses defense_variants history signsgd trusted geometric_median
     simulation protocols)
+  [ $device = cuda ] || files=(passes optimizers)  # that they run at all; the suite itself runs elsewhere
   # shellcheck disable=SC2016
   printf '%s\n' "${files[@]}" | xargs -P 6 -I{} bash -c '
     "$0" -# "[#{}_test]" >"$1/test-{}.log" 2>&1
@@ -153,7 +155,7 @@ check() {
   gpu_step 30 quickstart-uncaptured env GAUNTLET_GRAPH=off "$gauntlet" run experiments/quickstart.toml --device cuda \
     --out "$logs/quickstart-uncaptured"
   [ $device = cpu ] || same_bytes same-bytes-uncaptured quickstart quickstart-uncaptured
-  if [ $device != cpu ]; then
+  if [ $device = cuda ]; then
     matrix 30 quickstart-cpu quickstart --device cpu && agree backends-agree quickstart quickstart-cpu
     # Rows of a layer that are aligned to four bytes only.
     for back in cuda cpu; do
@@ -162,10 +164,11 @@ check() {
     agree narrow-agrees narrow-cuda narrow-cpu
   fi
   note ""
-  for cells in 64 512; do
-    [ $device = cpu ] && [ $cells = 512 ] && continue
-    shown 15 round-$cells "$gauntlet" bench round --cells $cells --rounds $([ $device = cpu ] && echo 4 || echo 60) --device $device
-  done
+  if [ $device = cuda ]; then
+    for cells in 64 512; do shown 15 round-$cells "$gauntlet" bench round --cells $cells --device cuda; done
+  else
+    shown 15 round-2 "$gauntlet" bench round --cells 2 --rounds 4
+  fi
   shown 15 passes-64 "$gauntlet" bench passes --cells 64 --device $device
   note ""
   step 80 device-tests device_tests || cat "$logs/device-tests.log"
@@ -173,30 +176,34 @@ check() {
 }
 
 speed() {
-  step 30 verify "$gauntlet" verify --device $device
   local cells bench=("$gauntlet" bench)
-  for cells in 1 64 512; do shown 20 round-$cells "${bench[@]}" round --cells $cells --device $device; done
-  gpu_step 20 torch-64 python3 shared/bench/torch_batched.py cuda 64 100 && note "$(cat "$logs/torch-64.log")"
-  gpu_step 20 torch-512 python3 shared/bench/torch_batched.py cuda 512 20 && note "$(cat "$logs/torch-512.log")"
-  shown 15 round-cnn "${bench[@]}" round --cells 64 --model cnn --rounds 20 --device $device
+  step 30 verify "$gauntlet" verify --device cuda
+  for cells in 1 64 512; do shown 20 round-$cells "${bench[@]}" round --cells $cells --device cuda; done
+  shown 20 torch-64 python3 shared/bench/torch_batched.py cuda 64 100
+  shown 20 torch-512 python3 shared/bench/torch_batched.py cuda 512 20
+  shown 15 round-cnn "${bench[@]}" round --cells 64 --model cnn --rounds 20 --device cuda
   shown 20 round-attacks "${bench[@]}" round --cells 64 --attack "ipm(epsilon=1)" --attack alie --attack optimal-alie \
-    --defense krum --defense trimmed-mean --device $device
-  shown 15 passes-1024 "${bench[@]}" passes --cells 1024 --device $device
-  shown 30 rules-64 "${bench[@]}" rules --cells 64 --device $device
-  gpu_step 20 round-uncaptured env GAUNTLET_GRAPH=off "${bench[@]}" round --cells 64 --device cuda &&
-    note "$(cat "$logs/round-uncaptured.log")"
-  gpu_step 40 profile profile
-  matrix 60 mnist mnist --device $device --set rounds=100 --set seeds='[0, 1]' --set workers.byzantine=3
-  matrix 60 full-matrix full-matrix --device $device --set rounds=20 --set evaluate_every=20
-  gpu_step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml --device cuda \
+    --defense krum --defense trimmed-mean --device cuda
+  shown 15 passes-1024 "${bench[@]}" passes --cells 1024 --device cuda
+  shown 30 rules-64 "${bench[@]}" rules --cells 64 --device cuda
+  shown 20 round-64-uncaptured env GAUNTLET_GRAPH=off "${bench[@]}" round --cells 64 --device cuda
+  step 40 profile profile
+  matrix 60 mnist mnist --device cuda --set rounds=100 --set seeds='[0, 1]' --set workers.byzantine=3
+  matrix 60 full-matrix full-matrix --device cuda --set rounds=20 --set evaluate_every=20
+  step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml --device cuda \
     --out "$work/memcheck" --quiet --set rounds=8 --set evaluate_every=8 --set seeds='[0]' \
     --set task.dataset='"synthetic-digits(train=300, test=100)"' --set task.batch=5
-  gpu_step 30 synccheck compute-sanitizer --tool synccheck --error-exitcode 9 "$gauntlet" verify --device cuda
+  step 30 synccheck compute-sanitizer --tool synccheck --error-exitcode 9 "$gauntlet" verify --device cuda
 }
 
 device=cpu
 "$gauntlet" doctor >"$logs/doctor.log" 2>&1
 grep -q '^cuda:0' "$logs/doctor.log" && device=cuda
+if [ "$mode" = speed ] && [ $device = cpu ]; then
+  echo "gpu.sh: no GPU here to be timed" >&2
+  exit 2
+fi
+export gauntlet tests logs work device  # for steps that are functions
 : >"$figures"
 note "# $mode: $(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null || echo 'no GPU')"
 note ""

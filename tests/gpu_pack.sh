@@ -17,9 +17,9 @@ pack=$folder/pack
 status=0
 for binary in gauntlet tests/gauntlet_tests tests/gauntlet_example; do
   strip -o "$pack/bin/$(basename "$binary")" "build/carry/$binary"
-  # The toolkit of that machine has cuBLAS; every Linux has the C library.
-  missing=$(ldd "build/carry/$binary" | awk '{print $1}' |
-    grep -vE '^(linux-vdso|lib(c|m|pthread|dl|rt|cublas|cublasLt)\.so|/lib.*/ld-linux)' || true)
+  # Every Linux has the C library, and the toolkit of that machine cuBLAS.
+  missing=$(readelf -d "build/carry/$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+    grep -vE '^(lib(c|m|pthread|dl|rt|cublas)\.so|ld-linux)' || true)
   if [ -n "$missing" ]; then
     printf '%s needs what a bare machine may not have: %s\n' "$binary" "$missing" >&2
     status=1
