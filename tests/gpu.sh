@@ -92,6 +92,8 @@ shown() {
 matrix() {
   local limit=$1 name=$2 spec=$3 status
   shift 3
+  # The CPU only shows that the steps work.
+  [ $device = cuda ] || set -- "$@" --set rounds=20 --set seeds='[0]'
   step "$limit" "$name" "$gauntlet" run "experiments/$spec.toml" --out "$logs/$name" "$@"
   status=$?
   rm -f "$logs/$name/.lock"
@@ -103,6 +105,15 @@ same_bytes() {
   # shellcheck disable=SC2016
   step 8 "$1" bash -c 'cmp "$0/summary.csv" "$1/summary.csv" && cmp "$0/convergence.csv" "$1/convergence.csv"' \
     "$logs/$2" "$logs/$3"
+}
+
+# sharded NAME ARGUMENTS...: two halves of a quickstart make the same tables as the whole, NAME.
+sharded() {
+  local name=$1 shard
+  shift
+  for shard in 0 1; do matrix 15 "$name-$shard" quickstart --device $device --shard $shard/2 "$@"; done
+  step 8 "$name-merged" "$gauntlet" merge "$logs/$name-0" "$logs/$name-1" --out "$logs/$name-merged"
+  same_bytes "$name-sharded-same-bytes" "$name" "$name-merged"
 }
 
 # agree NAME A B: two results folders hold the same matrix, up to what rounding does to training.
@@ -145,17 +156,18 @@ profile() {
 
 check() {
   step 60 verify "$gauntlet" verify --device $device ||
-    gpu_step 60 memcheck-of-verify compute-sanitizer "$gauntlet" verify --device cuda
+    gpu_step 60 memcheck-early compute-sanitizer "$gauntlet" verify --device cuda
   matrix 40 quickstart quickstart --device $device
   matrix 20 quickstart-again quickstart --device $device
   same_bytes same-bytes-again quickstart quickstart-again
-  for shard in 0 1; do matrix 15 shard-$shard quickstart --device $device --shard $shard/2; done
-  step 8 merge "$gauntlet" merge "$logs/shard-0" "$logs/shard-1" --out "$logs/merged"
-  same_bytes same-bytes-sharded quickstart merged
-  gpu_step 30 quickstart-uncaptured env GAUNTLET_GRAPH=off "$gauntlet" run experiments/quickstart.toml --device cuda \
-    --out "$logs/quickstart-uncaptured"
-  [ $device = cpu ] || same_bytes same-bytes-uncaptured quickstart quickstart-uncaptured
+  sharded quickstart
   if [ $device = cuda ]; then
+    step 30 quickstart-uncaptured env GAUNTLET_GRAPH=off "$gauntlet" run experiments/quickstart.toml --device cuda \
+      --out "$logs/quickstart-uncaptured"
+    same_bytes same-bytes-uncaptured quickstart quickstart-uncaptured
+    # Other products of matrices: the library may choose another kernel for another number of cells.
+    local mlp=(--set 'task.model="mlp(hidden=[100])"' --set rounds=20)
+    matrix 30 mlp quickstart --device cuda "${mlp[@]}" && sharded mlp "${mlp[@]}"
     matrix 30 quickstart-cpu quickstart --device cpu && agree backends-agree quickstart quickstart-cpu
     # Rows of a layer that are aligned to four bytes only.
     for back in cuda cpu; do
@@ -172,7 +184,7 @@ check() {
   shown 15 passes-64 "$gauntlet" bench passes --cells 64 --device $device
   note ""
   step 80 device-tests device_tests || cat "$logs/device-tests.log"
-  gpu_step 60 memcheck-verify compute-sanitizer --error-exitcode 9 "$gauntlet" verify --device cuda
+  gpu_step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" verify --device cuda
 }
 
 speed() {
@@ -187,8 +199,12 @@ speed() {
   shown 15 passes-1024 "${bench[@]}" passes --cells 1024 --device cuda
   shown 30 rules-64 "${bench[@]}" rules --cells 64 --device cuda
   shown 20 round-64-uncaptured env GAUNTLET_GRAPH=off "${bench[@]}" round --cells 64 --device cuda
+  shown 20 rules-wide "${bench[@]}" rules --cells 16 --workers 64 --byzantine 15 --dimension 65536 --device cuda
+  shown 20 rules-deep "${bench[@]}" rules --cells 16 --workers 25 --byzantine 5 --dimension 431080 --device cuda
   step 40 profile profile
-  matrix 60 mnist mnist --device cuda --set rounds=100 --set seeds='[0, 1]' --set workers.byzantine=3
+  local mnist=(--set rounds=100 --set seeds='[0, 1]' --set workers.byzantine=3) back
+  for back in cuda cpu; do matrix 60 mnist-$back mnist --device $back "${mnist[@]}"; done
+  agree mnist-agrees mnist-cuda mnist-cpu
   matrix 60 full-matrix full-matrix --device cuda --set rounds=20 --set evaluate_every=20
   step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml --device cuda \
     --out "$work/memcheck" --quiet --set rounds=8 --set evaluate_every=8 --set seeds='[0]' \
