@@ -146,12 +146,14 @@ device_tests() {
     exit $status' "$tests" "$logs"
 }
 
-# The first figure of each kernel of a few rounds: its time and the bytes it moves.
-profile() {
+# The kernels of a round of 64 cells, one defense each half: their times and the bytes that they move.
+kernels() {
+  set -o pipefail
   GAUNTLET_GRAPH=off ncu --clock-control none --metrics gpu__time_duration.sum,dram__bytes.sum --csv \
     --launch-skip 120 --launch-count 60 "$gauntlet" run experiments/quickstart.toml --device cuda --quiet \
-    --out "$work/profile" --set rounds=8 --set evaluate_every=8 --set seeds='"0..31"' --set 'task.model="mlp(hidden=[100])"' \
-    --set matrix.attacks='["ipm(epsilon=1)"]' --set matrix.defenses='["trimmed-mean", "nnm | rfa"]'
+    --out "$work/kernels" --set rounds=8 --set evaluate_every=8 --set seeds='"0..31"' --set 'task.model="mlp(hidden=[100])"' \
+    --set matrix.attacks='["ipm(epsilon=1)"]' --set matrix.defenses='["trimmed-mean", "nnm | rfa"]' | tee "$logs/ncu.csv" |
+    python3 kernel_table.py
 }
 
 check() {
@@ -201,7 +203,7 @@ speed() {
   shown 20 round-64-uncaptured env GAUNTLET_GRAPH=off "${bench[@]}" round --cells 64 --device cuda
   shown 20 rules-wide "${bench[@]}" rules --cells 16 --workers 64 --byzantine 15 --dimension 65536 --device cuda
   shown 20 rules-deep "${bench[@]}" rules --cells 16 --workers 25 --byzantine 5 --dimension 431080 --device cuda
-  step 40 profile profile
+  shown 40 kernels kernels
   local mnist=(--set rounds=100 --set seeds='[0, 1]' --set workers.byzantine=3) back
   for back in cuda cpu; do matrix 60 mnist-$back mnist --device $back "${mnist[@]}"; done
   agree mnist-agrees mnist-cuda mnist-cpu

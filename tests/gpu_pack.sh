@@ -25,7 +25,7 @@ for binary in gauntlet tests/gauntlet_tests tests/gauntlet_example; do
     status=1
   fi
 done
-cp -r experiments "$pack/"
+cp -r experiments tests/kernel_table.py "$pack/"
 for part in golden golden-protocols bench data/mnist; do
   [ -d "../shared/$part" ] && cp -r "../shared/$part" "$pack/shared/$part"
 done
