@@ -7,12 +7,11 @@
 #include <random>
 #include <vector>
 
+#include "tests/reference_algebra.hpp"
+
 /// The attacks written from their definitions in double precision, one coordinate after the other, with no thought of
 /// speed: what the kernels are compared with.
 namespace gauntlet::reference {
-
-using Vector = std::vector<double>;
-using Matrix = std::vector<Vector>;
 
 inline Vector operator*(double a, Vector x) {
   for (double& v : x) v *= a;
@@ -23,18 +22,6 @@ inline Vector operator+(Vector x, const Vector& y) {
   return x;
 }
 inline Vector operator-(const Vector& x, const Vector& y) { return x + -1.0 * y; }
-inline double dot(const Vector& x, const Vector& y) {
-  double sum = 0;
-  for (std::size_t k = 0; k < x.size(); ++k) sum += x[k] * y[k];
-  return sum;
-}
-inline double norm(const Vector& x) { return std::sqrt(dot(x, x)); }
-
-inline Vector mean(const Matrix& rows) {
-  Vector sum(rows[0].size());
-  for (const Vector& row : rows) sum = sum + row;
-  return 1.0 / static_cast<double>(rows.size()) * sum;
-}
 
 inline Vector deviation(const Matrix& rows) {
   const Vector center = mean(rows);

@@ -3,24 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
-/// The geometric median in double precision on plain vectors, and the algebra that all naive definitions share.
+#include "tests/reference_algebra.hpp"
+
+/// The geometric median in double precision on plain vectors.
 namespace gauntlet::reference {
-
-using Vector = std::vector<double>;
-using Matrix = std::vector<Vector>;
-
-inline double dot(const Vector& a, const Vector& b) { return std::inner_product(a.begin(), a.end(), b.begin(), 0.0); }
-inline double norm(const Vector& a) { return std::sqrt(dot(a, a)); }
-/// a + factor · b
-inline Vector add(Vector a, const Vector& b, double factor = 1) {
-  for (std::size_t k = 0; k < a.size(); ++k) a[k] += factor * b[k];
-  return a;
-}
-inline Vector scaled(const Vector& a, double factor) { return add(Vector(a.size(), 0.0), a, factor); }
-inline double distance(const Vector& a, const Vector& b) { return norm(add(a, b, -1)); }
 
 /// An orthonormal basis of what the rows span, by Gram-Schmidt, twice for orthogonality.
 inline Matrix orthonormal_basis(const Matrix& rows) {

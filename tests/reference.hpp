@@ -41,10 +41,6 @@ inline Vector mean_of_least(const Matrix& x, int keep, const std::function<doubl
   return mean_of(x, chosen);
 }
 
-inline Vector mean(const Matrix& x) {
-  return mean_of_least(x, static_cast<int>(x.size()), [](int) { return 0.0; });
-}
-
 inline Vector per_column(const Matrix& x, const std::function<double(Vector)>& reduce) {
   Vector result;
   for (std::size_t k = 0; k < x[0].size(); ++k) {

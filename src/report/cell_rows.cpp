@@ -115,7 +115,7 @@ const WorkerObservation worker_observations[] = {
 /// The numbers with spaces between them.
 std::string list_text(const std::vector<double>& values) {
   std::string text;
-  for (const double value : values) text += (text.empty() ? "" : " ") + number_text(value);
+  for (const double value : values) text += (text.empty() ? "" : " ") + csv_number(value);
   return text;
 }
 

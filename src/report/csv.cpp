@@ -10,15 +10,11 @@
 #include "kernels/exec/error.hpp"
 #include "kernels/registry/parameters.hpp"
 #include "src/report/atomic_file.hpp"
+#include "src/spec/number_text.hpp"
 
 namespace gauntlet {
 
-std::string number_text(double value) {
-  if (std::isnan(value)) return {};
-  char buffer[32];
-  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value);
-  return std::string(buffer, end);
-}
+std::string csv_number(double value) { return std::isnan(value) ? std::string() : number_text(value); }
 
 double parse_number(std::string_view text, const std::string& where) {
   if (text.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -45,7 +41,7 @@ CsvWriter& CsvWriter::field(std::string_view text) {
   return *this;
 }
 
-CsvWriter& CsvWriter::field(double value) { return field(std::string_view(number_text(value))); }
+CsvWriter& CsvWriter::field(double value) { return field(std::string_view(csv_number(value))); }
 
 CsvWriter& CsvWriter::end_row() {
   text_ += '\n';

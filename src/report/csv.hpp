@@ -10,10 +10,10 @@
 
 namespace gauntlet {
 
-/// The shortest text that reads back as the same double; NaN is empty, infinities are `inf` and `-inf`.
-std::string number_text(double value);
+/// number_text, but NaN is empty; infinities are `inf` and `-inf`.
+std::string csv_number(double value);
 
-/// The inverse of number_text (empty is NaN). \throws UserError naming `where` for anything else.
+/// The inverse of csv_number (empty is NaN). \throws UserError naming `where` for anything else.
 double parse_number(std::string_view text, const std::string& where);
 
 /// Builds rows of CSV: RFC 4180 quoting where it is needed, lines end in '\n'.
