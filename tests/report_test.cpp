@@ -225,7 +225,52 @@ TEST_CASE("Timing rows are sorted, added up and derived", "[report]") {
         "cpu,defend,median,0,0,,0,,\n"
         "gpu,gram,,2,0.5,0.25,0.125,1e+06,2e+06\n"
         "gpu,sample,,4,2,0.5,0.25,,\n");
-  CHECK(read_timing(folder.path()).size() == 3);
+  CHECK(read_timing(folder.path()).rows.size() == 3);
+  CHECK(read_timing(folder.path()).dropped.empty());
+  CHECK(read_timing(folder / "none").rows.empty());
+}
+
+TEST_CASE("Damaged rows of timing.csv are dropped and counted, and the others count", "[report]") {
+  const auto folder = temporary_folder();
+  const fs::path path = folder / "timing.csv";
+  write_timing(folder.path(), {{"cpu", "defend", "bucketing(size=2, \"x\") | krum", 2, 1.5, 0.25, 800},
+                               {"cpu", "sample", "", 4, 2.0, 0.25, 0}});
+  const std::string whole = raw(path);
+  const std::size_t first = whole.find('\n') + 1, second = whole.find('\n', first) + 1;
+  for (std::size_t size = 0; size <= whole.size(); ++size) {
+    put(path, whole.substr(0, size));
+    const StoredTiming stored = read_timing(folder.path());
+    INFO("cut after " << size << " bytes");
+    REQUIRE(stored.rows.size() == (size == whole.size() ? 2 : size >= second ? 1 : 0));
+    REQUIRE(stored.dropped.empty() == (size == first || size == second || size == whole.size()));
+    write_timing(folder.path(), stored.rows);
+    REQUIRE(read_timing(folder.path()).dropped.empty());
+  }
+  const std::vector<std::string> damaged = {"\n",
+                                            "garbage\n",
+                                            "cpu,\"torn,,1,1,1,1,,\n",
+                                            "cpu,a\"b,,1,1,1,1,,\n",
+                                            "cpu,step,,one,1,1,1,,\n",
+                                            "cpu,step,,1e300,1,1,1,,\n",
+                                            "cpu,step,,-1,1,1,1,,\n",
+                                            "cpu,step,,,1,1,1,,\n",
+                                            "cpu,step,,1,nan,1,1,,\n",
+                                            "cpu,step,,1,1,1,inf,,\n",
+                                            "cpu,step,,1,1,1,1\n",
+                                            "cpu,step,,1,1,1,1,,,\n",
+                                            std::string(9, '\0') + "\n"};
+  for (const std::string& row : damaged) {
+    put(path, whole.substr(0, second) + row + whole.substr(second));
+    const StoredTiming stored = read_timing(folder.path());
+    INFO(row);
+    CHECK(stored.rows.size() == 2);
+    CHECK(stored.dropped == path.string() + ": 1 damaged row is dropped");
+  }
+  put(path, whole.substr(0, first) + "x\ny\n");
+  CHECK(contains(read_timing(folder.path()).dropped, ": 2 damaged rows are dropped"));
+  put(path, "device,step\ncpu,sample\n");
+  CHECK(read_timing(folder.path()).rows.empty());
+  CHECK(contains(read_timing(folder.path()).dropped, "timing.csv: the columns are not those of times"));
 }
 
 TEST_CASE("results/README.md describes every column", "[report]") {

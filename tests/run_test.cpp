@@ -162,6 +162,31 @@ TEST_CASE("a run that is killed again and again and then resumed gives the same 
   CHECK(bench.tables("out") == undisturbed());
 }
 
+TEST_CASE("a damaged timing.csv stops neither a resume nor a merge") {
+  const Bench bench;
+  REQUIRE(bench.run("out").exit_code == 0);
+  const fs::path file = bench / "out/timing.csv";
+  const std::string whole = file_text(file);
+  std::vector<std::string> damaged = {"", "garbage", "a,b\n1,2\n", whole + "cpu,\"", whole + "x,y\n"};
+  for (std::size_t size = 1; size < whole.size(); size += whole.size() / 12)
+    damaged.push_back(whole.substr(0, whole[size - 1] == '\n' ? size - 1 : size));
+  const auto resume = [&] {
+    return run_command({"run", "spec.toml", "--device", "cpu", "--out", "out"}, bench.options());
+  };
+  for (const std::string& text : damaged) {
+    INFO(text);
+    write_text(file, text);
+    const CommandResult merged = run_command({"merge", "out", "--out", "merged"}, bench.options());
+    CHECK(merged.exit_code == 0);
+    CHECK(contains(merged.err, "timing.csv: "));
+    const CommandResult resumed = resume();
+    CHECK(resumed.exit_code == 0);
+    CHECK(contains(resumed.err, "timing.csv: "));
+    CHECK_FALSE(contains(resume().err, "timing.csv"));
+    CHECK(bench.tables("out") == undisturbed());
+  }
+}
+
 TEST_CASE("rows that a power cut tore off are computed again") {
   const Bench bench;
   REQUIRE(bench.run("out").exit_code == 0);

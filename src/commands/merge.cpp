@@ -25,6 +25,7 @@ int merge(const Options& options) {
   const MergeReport report = merge_results({options.folders.begin(), options.folders.end()}, options.out, session);
   const std::size_t present = static_cast<std::size_t>(report.cells) - report.missing.size();
   std::cout << options.out << ": " << present << " of " << report.cells << " cells" << std::endl;
+  for (const std::string& dropped : report.dropped) std::cerr << "gauntlet: " << dropped << '\n';
   if (!report.missing.empty()) std::cerr << "gauntlet: missing cells: " << ranges_text(report.missing) << std::endl;
   if (report.failed > 0)
     std::cerr << "gauntlet: " << report.failed << " cells failed; see reason in summary.csv" << std::endl;

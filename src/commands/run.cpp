@@ -82,11 +82,12 @@ int run(const Options& options) {
 
   int failed = 0;
   std::string lost;
-  std::vector<TimingRow> timing = read_timing(results.path());
+  StoredTiming timing = read_timing(results.path());
   {
     Progress progress(progress_style(options.quiet), static_cast<int>(todo.size()), rounds);
     if (!options.quiet && device.backend == Backend::cpu && options.device == "auto" && built_with_cuda())
       progress.message("no CUDA device found: running on the CPU");
+    if (!timing.dropped.empty()) progress.message(timing.dropped);
     std::signal(SIGINT, interrupt);
     std::signal(SIGTERM, interrupt);
     RunnerHooks hooks;
@@ -103,13 +104,13 @@ int run(const Options& options) {
     };
     try {
       const auto rows = run_cells(device, options.threads > 0 ? options.threads : default_threads(), todo, hooks);
-      timing.insert(timing.end(), rows.begin(), rows.end());
+      timing.rows.insert(timing.rows.end(), rows.begin(), rows.end());
     } catch (const DeviceLost& error) {
       lost = error.what();
     }
   }
   results.finish();
-  write_timing(results.path(), timing);
+  write_timing(results.path(), timing.rows);
   manifest.end = utc_now();
   manifest.status = interrupted ? "interrupted" : failed > 0 || !lost.empty() ? "failed" : "complete";
   results.write(manifest);

@@ -59,6 +59,7 @@ MergeReport merge_results(const std::vector<fs::path>& folders, const fs::path& 
   std::vector<std::pair<fs::path, Manifest>> manifests;
   std::vector<TimingRow> timing;
   std::vector<fs::path> seen;
+  MergeReport report;
   for (const fs::path& folder : folders) {
     if (read_spec(folder) != spec)
       throw UserError("'" + folder.string() + "' and '" + folders.front().string() + "' are of different specs");
@@ -74,7 +75,9 @@ MergeReport merge_results(const std::vector<fs::path>& folders, const fs::path& 
                             "' were computed from other data: " + data);
       manifests.emplace_back(folder, std::move(*manifest));
     }
-    for (TimingRow& row : read_timing(folder)) timing.push_back(std::move(row));
+    StoredTiming stored = read_timing(folder);
+    if (!stored.dropped.empty()) report.dropped.push_back(std::move(stored.dropped));
+    for (TimingRow& row : stored.rows) timing.push_back(std::move(row));
   }
   session.cells = planned_cells(manifests);
   for (const auto& [folder, manifest] : manifests)
@@ -87,7 +90,6 @@ MergeReport merge_results(const std::vector<fs::path>& folders, const fs::path& 
   }
 
   ResultsFolder folder(out, spec, false);
-  MergeReport report;
   report.cells = session.cells;
   for (const auto& [index, cell] : merged.cells) {
     if (!folder.finished(index)) folder.adopt(index, cell);

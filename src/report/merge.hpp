@@ -10,9 +10,10 @@ namespace gauntlet {
 
 /// What a merged folder holds.
 struct MergeReport {
-  int cells = 0;             ///< of the plan
-  int failed = 0;            ///< among those that are there
-  std::vector<int> missing;  ///< cells that no folder has
+  int cells = 0;                     ///< of the plan
+  int failed = 0;                    ///< among those that are there
+  std::vector<int> missing;          ///< cells that no folder has
+  std::vector<std::string> dropped;  ///< what was not read of the folders' times
 };
 
 /// Joins the cells of `folders`, shards of one resolved spec, into the results folder `out`, which is created or

@@ -4,12 +4,38 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <tuple>
 
+#include "kernels/exec/error.hpp"
 #include "src/report/atomic_file.hpp"
 #include "src/report/csv.hpp"
 
 namespace gauntlet {
+namespace {
+
+const std::vector<std::string> columns = {"device", "step",  "rule",  "calls",      "total_s",
+                                          "mean_s", "min_s", "bytes", "bytes_per_s"};
+
+/// What a line of the file says, if it is whole and could have been written.
+std::optional<TimingRow> read_row(const std::string& line) {
+  try {
+    CsvReader reader(line, {}, TornLine::error);
+    CsvRecord record;
+    reader.next(record);
+    const auto& fields = record.fields;
+    if (fields.size() != columns.size()) return std::nullopt;
+    const auto number = [&](std::size_t i) { return parse_number(fields[i], {}); };
+    const double calls = number(3), total_s = number(4), min_s = number(6), bytes = fields[7].empty() ? 0 : number(7);
+    for (const double value : {calls, total_s, min_s, bytes})
+      if (!(value >= 0 && value <= 1e18)) return std::nullopt;
+    return TimingRow{fields[0], fields[1], fields[2], static_cast<std::int64_t>(calls), total_s, min_s, bytes};
+  } catch (const UserError&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
 
 void write_timing(const std::filesystem::path& folder, std::vector<TimingRow> rows) {
   std::map<std::tuple<std::string, std::string, std::string>, TimingRow> sums;
@@ -22,7 +48,7 @@ void write_timing(const std::filesystem::path& folder, std::vector<TimingRow> ro
     sum->second.bytes += row.bytes;
   }
   CsvWriter csv;
-  csv.row({"device", "step", "rule", "calls", "total_s", "mean_s", "min_s", "bytes", "bytes_per_s"});
+  csv.row(columns);
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   for (const auto& [key, row] : sums) {
     csv.field(row.device).field(row.step).field(row.rule).field(row.calls).field(row.total_s);
@@ -33,20 +59,25 @@ void write_timing(const std::filesystem::path& folder, std::vector<TimingRow> ro
   write_file(folder / "timing.csv", csv.text());
 }
 
-std::vector<TimingRow> read_timing(const std::filesystem::path& folder) {
+StoredTiming read_timing(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / "timing.csv";
   if (!std::filesystem::exists(path)) return {};
-  const CsvTable table = read_csv(path);
-  const std::size_t device = table.column("device"), step = table.column("step"), rule = table.column("rule"),
-                    calls = table.column("calls"), total = table.column("total_s"), min = table.column("min_s"),
-                    bytes = table.column("bytes");
-  std::vector<TimingRow> rows;
-  for (std::size_t i = 0; i < table.rows.size(); ++i) {
-    const auto& fields = table.rows[i];
-    rows.push_back({fields[device], fields[step], fields[rule], static_cast<std::int64_t>(table.number(i, calls)),
-                    table.number(i, total), table.number(i, min), fields[bytes].empty() ? 0 : table.number(i, bytes)});
+  const std::string text = read_file(path), header = CsvWriter().row(columns).text();
+  if (text.compare(0, header.size(), header) != 0)
+    return {{}, path.string() + ": the columns are not those of times; its rows are dropped"};
+  StoredTiming stored;
+  int damaged = 0;
+  for (std::size_t begin = header.size(), end; begin < text.size(); begin = end) {
+    end = std::min(text.find('\n', begin), text.size() - 1) + 1;
+    if (const auto row = read_row(text.substr(begin, end - begin)))
+      stored.rows.push_back(*row);
+    else
+      ++damaged;
   }
-  return rows;
+  if (damaged > 0)
+    stored.dropped = path.string() + ": " + std::to_string(damaged) +
+                     (damaged == 1 ? " damaged row is" : " damaged rows are") + " dropped";
+  return stored;
 }
 
 }  // namespace gauntlet

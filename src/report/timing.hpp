@@ -21,7 +21,13 @@ struct TimingRow {
 /// added up. \throws UserError naming the file.
 void write_timing(const std::filesystem::path& folder, std::vector<TimingRow> rows);
 
-/// The rows of timing.csv; none if there is no such file. \throws UserError if it is malformed.
-std::vector<TimingRow> read_timing(const std::filesystem::path& folder);
+/// What timing.csv holds. Times are worth less than results, so a damaged file stops nothing.
+struct StoredTiming {
+  std::vector<TimingRow> rows;
+  std::string dropped;  ///< what could not be read, a line: `out/timing.csv: 2 damaged rows are dropped`; or empty
+};
+
+/// The rows of timing.csv that are whole; none if there is no such file.
+StoredTiming read_timing(const std::filesystem::path& folder);
 
 }  // namespace gauntlet
