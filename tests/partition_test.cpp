@@ -184,6 +184,16 @@ TEST_CASE("Dirichlet with a tiny alpha gives each class to one worker and still 
   CHECK(counts.back() == 1);
 }
 
+TEST_CASE("Partitions that can leave a part empty say that it gets a sample of the largest") {
+  for (const auto& entry : Registry<Partition>::all()) {
+    const bool fills = entry.name == "dirichlet" || entry.name == "gamma-similarity" || entry.name == "shards";
+    INFO(entry.name);
+    CHECK(contains(entry.summary, "an empty part gets one sample of the largest") == fills);
+  }
+  // Shares 0.5: runs of 3 and of 3 samples, both to the first three of five workers.
+  CHECK(sizes(deal(labeled(6, 3), "gamma-similarity(gamma=0.5)", 1, 5, 0)) == std::vector<std::size_t>{1, 1, 2, 1, 1});
+}
+
 TEST_CASE("Partitions by class refuse a regression, and all refuse more workers than samples") {
   Dataset regression;
   regression.name = "line";

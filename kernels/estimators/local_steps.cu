@@ -126,7 +126,8 @@ class LocalSteps : public Estimator {
 const Registered<Estimator> registered([](Entry<Estimator>& entry) {
   entry.name = "local-steps";
   entry.summary =
-      "What the worker moves in some SGD steps of its own (FedAvg); sgd with learning rate 1 averages the models";
+      "What the worker moves in some SGD steps of its own: FedAvg, but workers count alike however many samples they "
+      "have; sgd with learning rate 1 averages the models";
   entry.formula =
       "y = x; repeat: v <- momentum v + grad(y; fresh mini-batch), y <- y - learning_rate v; message = x - y";
   entry.source = "McMahan, Moore, Ramage, Hampson, Aguera y Arcas, AISTATS 2017";

@@ -50,6 +50,8 @@ void sort_by_label(const Dataset& dataset, Indices& indices) {
   });
 }
 
+constexpr const char* filled = "; an empty part gets one sample of the largest";
+
 // Gives every empty part one sample of the part that is largest at that moment.
 void fill_empty(Parts& parts) {
   for (auto& part : parts) {
@@ -240,7 +242,7 @@ const Registered<Partition> iid([](Entry<Partition>& entry) {
 
 const Registered<Partition> dirichlet([](Entry<Partition>& entry) {
   entry.name = "dirichlet";
-  entry.summary = "each class is split by shares drawn from a symmetric Dirichlet distribution";
+  entry.summary = std::string("each class is split by shares drawn from a symmetric Dirichlet distribution") + filled;
   entry.formula = "p ~ Dir(alpha) per class, cut at floor(cumsum(p) N_c)";
   entry.source = "Hsu, Qi, Brown, arXiv:1909.06335";
   entry.parameters = {number("alpha", "1", "concentration: small is heterogeneous, large is iid", 0.001, 1e6)};
@@ -249,7 +251,7 @@ const Registered<Partition> dirichlet([](Entry<Partition>& entry) {
 
 const Registered<Partition> gamma_similarity([](Entry<Partition>& entry) {
   entry.name = "gamma-similarity";
-  entry.summary = "a share gamma is dealt iid, the rest sorted by label and cut in runs";
+  entry.summary = std::string("a share gamma is dealt iid, the rest sorted by label and cut in runs") + filled;
   entry.source = "Karimireddy et al., SCAFFOLD, ICML 2020; Allouah et al., AISTATS 2023";
   entry.parameters = {number("gamma", "0.5", "share of the samples that is dealt iid", 0, 1)};
   entry.make = [](const Arguments& arguments) {
@@ -285,7 +287,7 @@ const Registered<Partition> mixed([](Entry<Partition>& entry) {
 
 const Registered<Partition> shards([](Entry<Partition>& entry) {
   entry.name = "shards";
-  entry.summary = "sorted by label, cut in shards, each worker gets some at random";
+  entry.summary = std::string("sorted by label, cut in shards, each worker gets some at random") + filled;
   entry.source = "McMahan et al., AISTATS 2017";
   entry.parameters = {count("shards", "2", "shards of each worker", 1, 10000)};
   entry.make = [](const Arguments& arguments) { return std::make_unique<Shards>(arguments.count("shards")); };
