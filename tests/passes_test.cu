@@ -114,6 +114,25 @@ TEST_CASE("a row of NaN spoils only its own products", "[passes]") {
   }
 }
 
+TEST_CASE("moments of numbers whose sums or squares overflow are finite", "[passes]") {
+  for (const auto& exec : test_backends())
+    for (const float size : {1.0f, 1e25f, 3e38f}) {
+      RowStore rows(*exec, 3, 300), out(*exec, 2, 300);
+      for (int i = 0; i < 3; ++i) {
+        std::vector<float> row(300, size * (i == 0 ? 0.5f : 1.0f));
+        row[7] = static_cast<float>(i);  // stays as exact as it is
+        copy_to(*exec, rows.row(i), row.data(), row.size() * sizeof(float));
+      }
+      const Array<float*> table(*exec, rows.pointers()), outs(*exec, out.pointers());
+      moments(*exec, {1, 3, 300, table.data()}, 3, outs.data(), outs.data() + 1);
+      const auto mean = download(*exec, out.row(0), 300), deviation = download(*exec, out.row(1), 300);
+      for (std::size_t k = 0; k < 300; ++k) {
+        REQUIRE(mean[k] == Approx(k == 7 ? 1 : size * (5.0 / 6)));
+        REQUIRE(deviation[k] == Approx(k == 7 ? 1 : size * std::sqrt(1.0 / 12)));
+      }
+    }
+}
+
 TEST_CASE("combine, dots and moments agree with naive sums and leave padding zero", "[passes]") {
   for (const auto& exec : test_backends())
     for (const Shape& shape : shapes) {

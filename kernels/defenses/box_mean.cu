@@ -34,7 +34,7 @@ struct BoxMean {
       most = if_not_above(smallest, bottom, most, above);
     }
     const T count(static_cast<float>(keep));
-    return upper(least, low / count) * T(0.5f) + lower(most, high / count) * T(0.5f);
+    return (upper(least, low / count) + lower(most, high / count)) * T(0.5f);
   }
 };
 

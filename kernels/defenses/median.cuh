@@ -20,7 +20,7 @@ struct Median {
     const int low = (column.n - 1) / 2, high = column.n / 2;
     if (even == Even::lower || low == high) return column.at(low);
     if (even == Even::upper) return column.at(high);
-    return column.at(low) * T(0.5f) + column.at(high) * T(0.5f);
+    return (column.at(low) + column.at(high)) * T(0.5f);
   }
 };
 

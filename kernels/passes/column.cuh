@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cfloat>
 #include <type_traits>
 #include <vector>
 
@@ -83,6 +84,36 @@ GAUNTLET_HD typename Values::Number mean_nearest(const Values& column, typename 
 
 namespace detail {
 
+/// The largest magnitude among sorted values, of which sums and differences do not overflow.
+inline constexpr float safe_magnitude = 0x1p118f;
+
+template <class Values>
+GAUNTLET_HD typename Values::Number magnitude_of(const Values& sorted) {
+  return upper(typename Values::Number(0.0f) - sorted.at(0), sorted.at(sorted.n - 1));
+}
+
+/// The reducer's output for n values, which it may change. Sorted ones beyond the safe magnitude are scaled by a power
+/// of two, which changes no digit, and the output is scaled back; rounding does not take it beyond the largest float.
+template <int Bound, class Reducer, class T>
+GAUNTLET_HD T reduce_values(const Reducer& reducer, T* v, int n) {
+  const Column<T, Bound> column{v, n};
+  T scale(1.0f);
+  bool scaled = false;
+  if constexpr (Reducer::sorted) {
+    const T magnitude = magnitude_of(column), safe(safe_magnitude);
+    scaled = any_above(magnitude, safe);
+    if (scaled) {
+      scale = if_not_above(magnitude, safe, scale, T(0x1p-9f));
+#pragma unroll
+      for (int i = 0; i < (Bound > 0 ? Bound : n); ++i) v[i] = v[i] * scale;
+    }
+  }
+  const T result = reducer(column);
+  if (!scaled) return result;
+  const T most(FLT_MAX), least(-FLT_MAX), full = result / scale, finite = lower(upper(full, least), most);
+  return if_not_above(result, most, if_not_above(least, result, finite, full), full);
+}
+
 /// What a message is made of: one base row as it is, the same as the message before, or a mixture.
 enum : int { message_same = -1, message_mixed = -2 };
 
@@ -136,14 +167,14 @@ GAUNTLET_HD float reduce_column(const MessageReader& read, int n, std::int64_t k
       v[i] = Reducer::sorted ? without_nan(previous) : previous;
     }
     if constexpr (Reducer::sorted) sort_registers<Bound>(v);
-    return reducer(Column<float, Bound>{v, n});
+    return reduce_values<Bound>(reducer, v, n);
   } else {
     for (int i = 0; i < n; ++i) {
       previous = read(i, k, previous);
       v[i] = Reducer::sorted ? without_nan(previous) : previous;
     }
     if constexpr (Reducer::sorted) sort_values(v, n);
-    return reducer(Column<float, 0>{v, n});
+    return reduce_values<0>(reducer, v, n);
   }
 }
 
@@ -226,7 +257,7 @@ void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const*
         v[i] = Reducer::sorted ? without_nan(value) : value;
       }
       if constexpr (Reducer::sorted) sort_lanes(v, n);
-      const Lanes result = reducer(Column<Lanes, 0>{v, n});
+      const Lanes result = reduce_values<0>(reducer, v, n);
       if (k + lane_count <= inboxes.base.d) {
         result.store(out[c] + k);
       } else {
@@ -242,8 +273,9 @@ void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const*
 
 /// out[c][k] = reducer(column k of inbox c) for every coordinate. A reducer has `static constexpr bool sorted` and a
 /// `template <class Values> GAUNTLET_HD typename Values::Number operator()(const Values&) const`, where Values is a
-/// Column or looks like one. Values come in message order, or sorted with NaN last. At most column_limit messages. One
-/// pass: m·d floats read, d written.
+/// Column or looks like one. Values come in message order, or sorted with NaN last; of sorted ones the output must
+/// scale with them, and sums of all of them do not overflow. At most column_limit messages. One pass: m·d floats read,
+/// d written.
 template <class Reducer>
 void reduce_columns(Exec& exec, const Inboxes& inboxes, const Reducer& reducer, float* const* out) {
 #if GAUNTLET_CUDA

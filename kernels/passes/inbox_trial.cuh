@@ -168,7 +168,7 @@ class InboxTrial {
     for (int t = 0; t < variants_; ++t) {
       for (int i = 0; i < n_; ++i) values_[size(i)] = read_[size(places_[size(t * n_ + i)])];
       if constexpr (Reducer::sorted) sort_lanes(values_.data(), n_);
-      take(t, reducer_(Column<Lanes, 0>{values_.data(), n_}));
+      take(t, reduce_values<0>(reducer_, values_.data(), n_));
     }
   }
 
@@ -187,12 +187,19 @@ class InboxTrial {
     for (int t = 0; t < variants_; ++t) {
       const Lanes sent = clean(start + Lanes(line_->step[size(t)]) * along);
       if constexpr (Reducer::sorted) {
-        take(t, reducer_(MergedColumn{values, copies, n_, sent}));
+        take(t, reduce_merged({values, copies, n_, sent}));
       } else {
         std::fill(values + honest_, values + n_, sent);
         take(t, reducer_(Column<Lanes, 0>{values, n_}));
       }
     }
+  }
+
+  Lanes reduce_merged(const MergedColumn& merged) {
+    if (!any_above(magnitude_of(merged), Lanes(safe_magnitude))) return reducer_(merged);
+    read_.resize(size(n_));
+    for (int i = 0; i < n_; ++i) read_[size(i)] = merged.at(i);
+    return reduce_values<0>(reducer_, read_.data(), n_);
   }
 
   const Reducer& reducer_;

@@ -48,6 +48,18 @@ GAUNTLET_HD inline Lanes operator/(const Lanes& a, const Lanes& b) { return Lane
 GAUNTLET_HD inline Lanes lower(const Lanes& a, const Lanes& b) { return Lanes::of(a.v < b.v ? a.v : b.v); }
 GAUNTLET_HD inline Lanes upper(const Lanes& a, const Lanes& b) { return Lanes::of(a.v > b.v ? a.v : b.v); }
 
+/// Whether a > b in any lane.
+GAUNTLET_HD inline bool any_above(const Lanes& a, const Lanes& b) {
+  const auto above = a.v > b.v;
+#if GAUNTLET_DEVICE
+  return above;
+#else
+  int any = 0;
+  for (int l = 0; l < lane_count; ++l) any |= above[l];
+  return any != 0;
+#endif
+}
+
 /// a where p ≤ q, else b.
 GAUNTLET_HD inline Lanes if_not_above(const Lanes& p, const Lanes& q, const Lanes& a, const Lanes& b) {
   return Lanes::of(p.v <= q.v ? a.v : b.v);
@@ -71,6 +83,7 @@ GAUNTLET_HD inline Lanes without_nan(const Lanes& a) {
 
 GAUNTLET_HD inline float lower(float a, float b) { return a < b ? a : b; }
 GAUNTLET_HD inline float upper(float a, float b) { return a > b ? a : b; }
+GAUNTLET_HD inline bool any_above(float a, float b) { return a > b; }
 GAUNTLET_HD inline float if_not_above(float p, float q, float a, float b) { return p <= q ? a : b; }
 GAUNTLET_HD inline float of_nearer(float p, float q, float a, float b) {
   return p < q ? a : p == q ? 0.5f * (a + b) : b;

@@ -79,6 +79,17 @@ struct Moments {
   float* const* mean;
   float* const* deviation;
 
+  /// One column whose sums overflow in floats.
+  GAUNTLET_HD void in_double(int c, std::int64_t k, float& center, float& spread) const {
+    const float* const* table = rows.of(c);
+    double middle = 0, squares = 0;
+    for (int p = 0; p < h; ++p) middle += table[p][k];
+    middle /= h;
+    for (int p = 0; p < h; ++p) squares += (table[p][k] - middle) * (table[p][k] - middle);
+    center = static_cast<float>(middle);
+    spread = h > 1 ? static_cast<float>(sqrt(squares / (h - 1))) : 0.0f;
+  }
+
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
     const float* const* table = rows.of(c);
     float center[span_width] = {}, spread[span_width] = {};
@@ -91,8 +102,10 @@ struct Moments {
         spread[l] += gap * gap;
       }
     for (int l = 0; l < span_width; ++l) {
+      spread[l] = h > 1 ? sqrtf(spread[l] / static_cast<float>(h - 1)) : 0.0f;
+      if (!(fabsf(center[l]) < INFINITY && spread[l] < INFINITY)) in_double(c, k + l, center[l], spread[l]);
       if (mean != nullptr) mean[c][k + l] = center[l];
-      if (deviation != nullptr) deviation[c][k + l] = h > 1 ? sqrtf(spread[l] / static_cast<float>(h - 1)) : 0.0f;
+      if (deviation != nullptr) deviation[c][k + l] = spread[l];
     }
   }
 };
