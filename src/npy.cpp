@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/npy.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <optional>
+#include <utility>
 
 #include "kernels/exec/error.hpp"
 #include "src/report/atomic_file.hpp"
+#include "src/spec/number_text.hpp"
 
 namespace gauntlet {
 namespace {
@@ -135,18 +140,58 @@ std::string shape_text(const std::vector<std::uint64_t>& shape) {
   return text + (shape.size() > 6 ? ", …)" : shape.size() == 1 ? ",)" : ")");
 }
 
+/// The numbers of a file as they lie in it.
 template <class Number>
-void copy_values(std::string_view data, bool fortran_order, NpyMatrix& matrix) {
-  const auto value = [&data](std::size_t i) {
+struct Stored {
+  std::string_view data;
+  std::size_t row_stride, column_stride;
+
+  Number operator()(std::size_t row, std::size_t column) const {
     Number number;  // the data may be unaligned
-    std::memcpy(&number, data.data() + i * sizeof number, sizeof number);
-    return static_cast<float>(number);
+    std::memcpy(&number, data.data() + (row * row_stride + column * column_stride) * sizeof number, sizeof number);
+    return number;
+  }
+};
+
+std::string place(std::size_t row, std::size_t column) {
+  return "[" + std::to_string(row) + ", " + std::to_string(column) + "]";
+}
+
+/// Two rows that differ in the file and are equal in floats: {0, 0} if there are none.
+std::pair<std::size_t, std::size_t> merged_rows(const Stored<double>& stored, const NpyMatrix& matrix) {
+  const auto bytes = [&](std::size_t row) {
+    return std::string_view(reinterpret_cast<const char*>(&matrix.values[row * matrix.columns]),
+                            matrix.columns * sizeof(float));
   };
-  matrix.values.resize(matrix.rows * matrix.columns);
+  const auto differ = [&](std::size_t a, std::size_t b) {
+    for (std::size_t k = 0; k < matrix.columns; ++k)
+      if (const double x = stored(a, k), y = stored(b, k); x != y && (x == x || y == y)) return true;
+    return false;
+  };
+  std::vector<std::size_t> order(matrix.rows);  // equal rows come together
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return bytes(a) < bytes(b); });
+  for (std::size_t i = 1; i < order.size(); ++i)
+    if (bytes(order[i - 1]) == bytes(order[i]) && differ(order[i - 1], order[i])) return {order[i - 1], order[i]};
+  return {0, 0};
+}
+
+template <class Number>
+void copy_values(const Stored<Number>& stored, const std::string& source, NpyMatrix& matrix) {
+  bool vanished = false;
+  matrix.values.reserve(matrix.rows * matrix.columns);
   for (std::size_t row = 0; row < matrix.rows; ++row)
-    for (std::size_t column = 0; column < matrix.columns; ++column)
-      matrix.values[row * matrix.columns + column] =
-          value(fortran_order ? column * matrix.rows + row : row * matrix.columns + column);
+    for (std::size_t column = 0; column < matrix.columns; ++column) {
+      const Number number = stored(row, column);
+      const auto value = static_cast<float>(number);
+      if (std::isinf(value) && std::isfinite(number))
+        throw UserError(source + ": found " + number_text(number) + " at " + place(row, column) +
+                        "; accepted is at most 3.4028235e38, since gauntlet computes in single precision");
+      if (value == 0 && number != 0 && !std::exchange(vanished, true))
+        matrix.lost.push_back(source + ": " + number_text(number) + " at " + place(row, column) +
+                              " is zero in single precision, in which gauntlet computes");
+      matrix.values.push_back(value);
+    }
 }
 
 }  // namespace
@@ -184,11 +229,17 @@ NpyMatrix parse_npy(std::string_view bytes, const std::string& source) {
   matrix.rows = static_cast<std::size_t>(rows);
   matrix.columns = static_cast<std::size_t>(columns);
   matrix.was_double = is_double;
-  if (is_double) {
-    copy_values<double>(data, header.fortran_order, matrix);
-  } else {
-    copy_values<float>(data, header.fortran_order, matrix);
+  const std::size_t row_stride = header.fortran_order ? 1 : matrix.columns,
+                    column_stride = header.fortran_order ? matrix.rows : 1;
+  if (!is_double) {
+    copy_values(Stored<float>{data, row_stride, column_stride}, source, matrix);
+    return matrix;
   }
+  const Stored<double> stored{data, row_stride, column_stride};
+  copy_values(stored, source, matrix);
+  if (const auto [a, b] = merged_rows(stored, matrix); a != b)
+    matrix.lost.push_back(source + ": rows " + std::to_string(a) + " and " + std::to_string(b) +
+                          " differ, but not in single precision, in which gauntlet computes");
   return matrix;
 }
 

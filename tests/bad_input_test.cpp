@@ -314,6 +314,26 @@ TEST_CASE("aggregate and attack refuse what the messages do not allow") {
     arguments.insert(arguments.end(), {"--input", input, "--output", output});
     return bench.command(arguments);
   };
+  const auto doubles = [](const std::vector<double>& values) {
+    std::string bytes =
+        std::string("\x93NUMPY\x01\x00\x36\x00", 10) + "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 1)}";
+    bytes[8] = static_cast<char>(bytes.size() - 10);
+    return bytes.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double));
+  };
+  bench.write("huge.npy", doubles({1, 3.5e38}));
+  check_refused(with("huge.npy", "y.npy"), "huge.npy: found 3.5e+38 at [1, 0]; ", "single precision");
+  bench.write("close.npy", doubles({1e6, 1e6 + 1e-3}));
+  for (const char* command : {"aggregate", "attack"}) {
+    const std::string kind = std::string(command) == "attack" ? "--attack" : "--defense";
+    const CommandResult close =
+        bench.command({command, kind, std::string(command) == "attack" ? "sign-flip" : "mean", "--byzantine", "1",
+                       "--device", "cpu", "--input", "close.npy", "--output", "close_out.npy"});
+    CHECK(close.exit_code == 0);
+    CHECK(close.err ==
+          "gauntlet: warning: close.npy: rows 0 and 1 differ, but not in single precision, in which "
+          "gauntlet computes\n");
+    CHECK(contains(bench.command({command, "--help"}).out, "single precision"));
+  }
   check_refused(with("absent.npy", "y.npy"), "cannot read 'absent.npy': No such file or directory");
   check_refused(with(".", "y.npy"), "cannot read '.': Is a directory");
   check_refused(with("x.npy", "absent/y.npy"), "cannot write 'absent/y.npy': No such file or directory");

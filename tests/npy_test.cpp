@@ -59,9 +59,33 @@ TEST_CASE("npy: both orders, both types, all versions and spellings of the heade
   const NpyMatrix fortran = parse_npy(npy("{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3), }", doubles), "x");
   CHECK(fortran.values == std::vector<float>{1, 3, 5, 2, 4, 6});
   CHECK(fortran.was_double);
-  const NpyMatrix huge =
-      parse_npy(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1), }", std::vector<double>{1e300}), "x");
-  CHECK(huge.values[0] == std::numeric_limits<float>::infinity());
+}
+
+TEST_CASE("npy: what single precision cannot hold is refused, what it does not tell apart is said", "[npy]") {
+  constexpr double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const auto doubles = [](const std::vector<double>& values, const char* fortran = "False") {
+    return npy("{'descr': '<f8', 'fortran_order': " + std::string(fortran) + ", 'shape': (3, 2), }", values);
+  };
+  const auto lost = [&](const std::vector<double>& values, const char* fortran = "False") {
+    return parse_npy(doubles(values, fortran), "x.npy").lost;
+  };
+  CHECK(
+      error_of(doubles({1, 2, 3, 3.5e38, 5, 6})) ==
+      "x.npy: found 3.5e+38 at [1, 1]; accepted is at most 3.4028235e38, since gauntlet computes in single precision");
+  CHECK(contains(error_of(doubles({1, 2, 3, 4, 5, -1e200})), "found -1e+200 at [2, 1]"));
+  CHECK(contains(error_of(doubles({1, 2, 3, 4, 1e200, 6}, "True")), "found 1e+200 at [1, 1]"));
+  CHECK(lost({3.4028235e38, inf, -inf, nan, -0.0, 1e-45}).empty());
+  CHECK(lost({1, 2, 3, -1e-46, 1e-50, 6}) ==
+        std::vector<std::string>{"x.npy: -1e-46 at [1, 1] is zero in single precision, in which gauntlet computes"});
+  // Rows 1e6 + 1e-3 noise.
+  const std::vector<std::string> merged = {
+      "x.npy: rows 0 and 2 differ, but not in single precision, in which gauntlet computes"};
+  CHECK(lost({1e6 + 1e-3, 1e6, 1e6 + 1, 1e6, 1e6 - 2e-3, 1e6}) == merged);
+  CHECK(lost({1e6 + 1e-3, 1e6 + 1, 1e6 - 2e-3, 1e6, 1e6, 1e6}, "True") == merged);
+  CHECK(lost({nan, 1e6, 0, 0, nan, 1e6 + 1e-3}) == merged);
+  // Rows that are equal in the file lose nothing.
+  CHECK(lost({0.1, nan, 0.1, nan, 0.1, nan}).empty());
+  CHECK(lost({0.1, 0.2, 0.1, 0.3, 0.1, 0.2}).empty());
 }
 
 TEST_CASE("npy: other types and shapes are refused with what was found and what is accepted", "[npy]") {

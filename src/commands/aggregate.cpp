@@ -5,8 +5,7 @@
 #include <memory>
 
 #include "src/commands/commands.hpp"
-#include "src/commands/trusted.hpp"
-#include "src/npy.hpp"
+#include "src/commands/messages_file.hpp"
 
 namespace gauntlet {
 namespace {
@@ -17,10 +16,7 @@ struct Options {
 };
 
 int aggregate(const Options& options) {
-  const NpyMatrix input = read_npy(options.input);
-  if (static_cast<std::size_t>(options.byzantine) >= input.rows)
-    throw UserError("--byzantine " + std::to_string(options.byzantine) + ": '" + options.input + "' has only " +
-                    std::to_string(input.rows) + " rows, of which at least one must be honest");
+  const NpyMatrix input = read_messages(options.input, options.byzantine);
   const int n = static_cast<int>(input.rows);
   const std::vector<float> trusted =
       read_trusted(options.trusted, input.columns, options.defense, n, options.byzantine);
@@ -44,6 +40,7 @@ Action declare(CLI::App& app) {
   app.add_option("--output", options->output, "1 x d, or the n' x d rows of a pipeline of pre-aggregators")->required();
   app.add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   app.footer(
+      std::string(precision_help) +
       "Example: gauntlet aggregate --defense \"arc | nnm | trimmed-mean\" --byzantine 3 --input X.npy --output Y.npy");
   return [options] { return aggregate(*options); };
 }

@@ -4,8 +4,7 @@
 
 #include "kernels/protocols/messages.cuh"
 #include "src/commands/commands.hpp"
-#include "src/commands/trusted.hpp"
-#include "src/npy.hpp"
+#include "src/commands/messages_file.hpp"
 
 namespace gauntlet {
 namespace {
@@ -17,11 +16,8 @@ struct Options {
 };
 
 int attack(const Options& options) {
-  const NpyMatrix input = read_npy(options.input);
+  const NpyMatrix input = read_messages(options.input, options.byzantine);
   const int n = static_cast<int>(input.rows);
-  if (options.byzantine >= n)
-    throw UserError("--byzantine " + std::to_string(options.byzantine) + ": '" + options.input + "' has only " +
-                    std::to_string(n) + " rows, of which at least one must be honest");
   const std::vector<float> trusted =
       read_trusted(options.trusted, input.columns, options.defense, n, options.byzantine);
   const DeviceChoice device = choose_device(options.device);
@@ -48,7 +44,8 @@ Action declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 18446744073709551615.0));
   app.add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  app.footer("Example: gauntlet attack --attack seesaw --defense krum --byzantine 3 --input X.npy --output B.npy");
+  app.footer(std::string(precision_help) +
+             "Example: gauntlet attack --attack seesaw --defense krum --byzantine 3 --input X.npy --output B.npy");
   return [options] { return attack(*options); };
 }
 

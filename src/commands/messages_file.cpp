@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/commands/trusted.hpp"
+#include "src/commands/messages_file.hpp"
 
+#include <iostream>
 #include <utility>
 
 #include "kernels/defenses/pipeline.cuh"
-#include "src/npy.hpp"
 
 namespace gauntlet {
+namespace {
+
+NpyMatrix read_with_warnings(const std::string& path) {
+  NpyMatrix matrix = read_npy(path);
+  for (const std::string& lost : matrix.lost) std::cerr << "gauntlet: warning: " << lost << '\n';
+  return matrix;
+}
+
+}  // namespace
+
+NpyMatrix read_messages(const std::string& path, int byzantine) {
+  NpyMatrix matrix = read_with_warnings(path);
+  if (static_cast<std::size_t>(byzantine) >= matrix.rows)
+    throw UserError("--byzantine " + std::to_string(byzantine) + ": '" + path + "' has only " +
+                    std::to_string(matrix.rows) + " rows, of which at least one must be honest");
+  return matrix;
+}
 
 std::vector<float> read_trusted(const std::string& path, std::size_t columns, const std::string& defense, int n,
                                 int f) {
@@ -15,7 +32,7 @@ std::vector<float> read_trusted(const std::string& path, std::size_t columns, co
     throw UserError("--trusted '" + path +
                     "': " + (defense.empty() ? "there is no --defense" : "defense '" + defense + "' is none") +
                     " that takes a trusted message");
-  NpyMatrix matrix = read_npy(path);
+  NpyMatrix matrix = read_with_warnings(path);
   if (matrix.rows != 1 || matrix.columns != columns)
     throw UserError("--trusted '" + path + "': found " + std::to_string(matrix.rows) + " x " +
                     std::to_string(matrix.columns) + "; accepted is 1 x " + std::to_string(columns) +

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "src/npy.hpp"
+
+/// The files of the commands that work on given messages: `--input FILE` and `--trusted FILE`.
+namespace gauntlet {
+
+inline constexpr const char* trusted_help =
+    "1 x d .npy: the server's own message, for a defense that takes one";
+inline constexpr const char* precision_help =
+    "Computes in single precision, to which float64 is rounded: a number beyond it is an error, rows that it makes\n"
+    "equal and numbers that it makes zero are a warning.\n";
+
+/// The messages, and a line on stderr for what single precision loses of them. \throws UserError also where no row is
+/// left beside the `byzantine` ones.
+NpyMatrix read_messages(const std::string& path, int byzantine);
+
+/// The d = `columns` numbers of the file, or none where `path` is empty. \throws UserError for a file of another shape
+/// or one that is given although the defense (for n messages of which f are Byzantine) takes no trusted message.
+std::vector<float> read_trusted(const std::string& path, std::size_t columns, const std::string& defense, int n, int f);
+
+}  // namespace gauntlet
