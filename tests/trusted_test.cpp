@@ -40,7 +40,6 @@ TEST_CASE("fltrust gives zero messages and strangers no weight", "[trusted]") {
     const FloatMatrix strangers(rows.begin() + 1, rows.end() - 1);
     CHECK(aggregate(*exec, "fltrust", strangers, 4, own) == FloatMatrix{{0, 0, 0}});
     CHECK(aggregate(*exec, "fltrust", rows, 6, {0, 0, 0}) == FloatMatrix{{0, 0, 0}});
-    CHECK(aggregate(*exec, "fltrust", rows, 6, {nan, 0, 0}) == FloatMatrix{{0, 0, 0}});
   }
 }
 
@@ -50,9 +49,34 @@ TEST_CASE("zeno breaks ties by index and puts messages that are not finite last"
     const FloatMatrix rows = {{nan, 0}, {1, 5}, {1, -5}, {1, 5}, {inf, 0}, {-2, 0}};
     CHECK(aggregate(*exec, "zeno(b=4)", rows, 2, {1, 0}) == FloatMatrix{{1, 0}});
     CHECK(aggregate(*exec, "zeno(b=2)", rows, 2, {1, 0}) == FloatMatrix{{0.25, 1.25}});
-    // All finite messages tie where the trusted one says nothing.
-    CHECK(aggregate(*exec, "zeno(b=4)", rows, 2, {nan, 0}) == FloatMatrix{{1, 0}});
+    // Even where no penalty is finite.
+    CHECK(aggregate(*exec, "zeno(b=4, rho=1e308)", rows, 2, {1, 0}) == FloatMatrix{{1, 0}});
   }
+}
+
+TEST_CASE("a trusted message that is not finite moves nothing", "[trusted]") {
+  const int n = 9, f = 2, d = 5;
+  const auto rows = random_inbox(n, f, d, 540);
+  int rules = 0;
+  for (const auto& entry : Registry<Stage>::all()) {
+    const auto stage = entry.create({entry.name, {}}, n, f);
+    const GramRule* rule = stage->as_gram_rule();
+    if (rule == nullptr || rule->memory_row() != MemoryRow::trusted) continue;
+    ++rules;
+    CHECK(contains(entry.summary, "is not finite"));
+    for (const auto& exec : test_backends())
+      for (const float bad : {nan, inf, -inf})
+        for (const std::size_t place : {0, 4}) {
+          INFO(entry.name << ", " << bad << " at " << place << " on " << backend_name(*exec));
+          std::vector<float> own(d, 1);
+          own[place] = bad;
+          for (const char* before : {"", "nnm | ", "bucketing | "})
+            CHECK(aggregate(*exec, before + entry.name, rows, f, own) == FloatMatrix(1, std::vector<float>(d, 0)));
+          const auto refined = aggregate(*exec, entry.name + " | ctma", rows, f, own)[0];
+          for (const float value : refined) CHECK(std::isfinite(value));
+        }
+  }
+  CHECK(rules >= 2);
 }
 
 TEST_CASE("pre-aggregators leave the trusted message as it is", "[trusted]") {
@@ -151,6 +175,15 @@ TEST_CASE("aggregate and attack take the trusted message from a file", "[trusted
   refused({"attack", "--attack", "ipm", "--trusted", "own.npy"}, "there is no --defense");
   refused({"aggregate", "--defense", "fltrust", "--trusted", "longer.npy"}, "found 1 x 3; accepted is 1 x 2");
   refused({"aggregate", "--defense", "fltrust", "--trusted", "absent.npy"}, "cannot read 'absent.npy'");
+  for (const float bad : {nan, inf, -inf}) {
+    const std::vector<float> broken = {2, bad};
+    write_npy(folder / "broken.npy", broken.data(), 1, 2);
+    for (const char* defense : {"fltrust", "zeno", "nnm | zeno"}) {
+      refused({"aggregate", "--defense", defense, "--trusted", "broken.npy"},
+              "--trusted 'broken.npy': found " + std::to_string(bad) + " at [0, 1]; accepted are finite numbers\n");
+      refused({"attack", "--attack", "optimal", "--defense", defense, "--trusted", "broken.npy"}, "at [0, 1]");
+    }
+  }
 }
 
 /// A cell of synthetic digits with a linear model.

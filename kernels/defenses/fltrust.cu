@@ -17,7 +17,6 @@ struct FlTrust : TrustedFunctor {
       const double share = trust(i);
       weights[i] = share > 0 ? share / total * (own / gram.norm(i)) : 0;
     });
-    team.once([=] { weights[n] = 0; });
   }
 };
 
@@ -26,7 +25,8 @@ const Registered<Stage> fltrust([](Entry<Stage>& e) {
   e.role = "rule";
   e.space = "gram";
   e.summary =
-      "the messages at the length of the server's own, weighted by their cosine with it; zero if none points its way";
+      "the messages at the length of the server's own, weighted by their cosine with it; zero if none points its way "
+      "or the server's own is not finite";
   e.formula = "sum of w_i (|x_0| / |x_i|) x_i / sum of w_i, w_i = max(0, cos(x_i, x_0)), x_0 the server's message";
   e.source = "Cao, Fang, Liu, Gong, FLTrust: Byzantine-Robust Federated Learning via Trust Bootstrapping, NDSS 2021";
   e.parameters = {trusted_batch_parameter()};
@@ -36,7 +36,7 @@ const Registered<Stage> fltrust([](Entry<Stage>& e) {
   e.make = [](const Arguments& a) {
     FlTrust rule;
     rule.samples = a.count("trusted_batch");
-    return gram_rule(rule);
+    return trusted_rule(rule);
   };
 });
 

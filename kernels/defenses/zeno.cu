@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cfloat>
+
 #include "kernels/defenses/trusted.cuh"
 
 namespace gauntlet {
@@ -14,18 +16,15 @@ struct Zeno : TrustedFunctor {
     const int n = gram.n, kept = keep;
     const double penalty = rho;
     team.each(n, [=](int i) {
-      // Non-finite messages come last even when the trusted one is not finite.
+      // Non-finite messages come last even where the penalty of a finite one overflows.
       const double score = gram(i, n) - penalty * gram(i, i);
-      scores[i] = gram.norm(i) == INFINITY                ? -INFINITY
-                  : score > -INFINITY && score < INFINITY ? score
-                                                          : -1.7976931348623157e308;
+      scores[i] = gram.norm(i) < INFINITY ? fmax(score, -DBL_MAX) : -INFINITY;
     });
     team.each(n, [=](int i) {
       int ahead = 0;
       for (int j = 0; j < n; ++j) ahead += scores[j] > scores[i] || (scores[j] == scores[i] && j < i);
       weights[i] = ahead < kept ? 1.0 / kept : 0;
     });
-    team.once([=] { weights[n] = 0; });
   }
 };
 
@@ -34,7 +33,8 @@ const Registered<Stage> zeno([](Entry<Stage>& e) {
   e.role = "rule";
   e.space = "gram";
   e.summary =
-      "the mean of the n-b messages that promise the server's own samples most descent; to first order in the step";
+      "the mean of the n-b messages that promise the server's own samples most descent, to first order in the step; "
+      "zero if the server's own message is not finite";
   e.formula = "mean of the n-b x_i of highest score <x_0, x_i> - rho |x_i|^2, x_0 the server's message";
   e.source = "Xie, Koyejo, Gupta, Zeno: Distributed SGD with Suspicion-based Fault-tolerance, ICML 2019";
   e.robust = false;  // what it promises is descent: a message as long as |x_0| / rho may still be the best
@@ -52,7 +52,7 @@ const Registered<Stage> zeno([](Entry<Stage>& e) {
     rule.samples = a.count("trusted_batch");
     rule.keep = a.n() - b;
     rule.rho = a.number("rho");
-    return gram_rule(rule);
+    return trusted_rule(rule);
   };
 });
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/commands/messages_file.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <utility>
 
@@ -37,6 +39,11 @@ std::vector<float> read_trusted(const std::string& path, std::size_t columns, co
     throw UserError("--trusted '" + path + "': found " + std::to_string(matrix.rows) + " x " +
                     std::to_string(matrix.columns) + "; accepted is 1 x " + std::to_string(columns) +
                     ", as long as the messages");
+  const auto bad =
+      std::find_if_not(matrix.values.begin(), matrix.values.end(), [](float x) { return std::isfinite(x); });
+  if (bad != matrix.values.end())
+    throw UserError("--trusted '" + path + "': found " + std::to_string(*bad) + " at [0, " +
+                    std::to_string(bad - matrix.values.begin()) + "]; accepted are finite numbers");
   return std::move(matrix.values);
 }
 

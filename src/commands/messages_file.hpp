@@ -11,7 +11,7 @@
 namespace gauntlet {
 
 inline constexpr const char* trusted_help =
-    "1 x d .npy: the server's own message, for a defense that takes one";
+    "1 x d .npy: the server's own message, finite, for a defense that takes one";
 inline constexpr const char* precision_help =
     "Computes in single precision, to which float64 is rounded: a number beyond it is an error, rows that it makes\n"
     "equal and numbers that it makes zero are a warning.\n";
@@ -21,7 +21,8 @@ inline constexpr const char* precision_help =
 NpyMatrix read_messages(const std::string& path, int byzantine);
 
 /// The d = `columns` numbers of the file, or none where `path` is empty. \throws UserError for a file of another shape
-/// or one that is given although the defense (for n messages of which f are Byzantine) takes no trusted message.
+/// or with numbers that are not finite, or one that is given although the defense (for n messages of which f are
+/// Byzantine) takes no trusted message.
 std::vector<float> read_trusted(const std::string& path, std::size_t columns, const std::string& defense, int n, int f);
 
 }  // namespace gauntlet
