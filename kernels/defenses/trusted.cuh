@@ -16,7 +16,7 @@ struct TrustedFunctor : GramFunctor {
 
 namespace detail {
 
-/// Where the trusted message is not finite nothing can be judged: the output is zero and the model stays where it is.
+/// Where the trusted message is not finite nothing can be judged by it: the output is zero, which asks for no step.
 template <class Judge>
 struct WithTrusted : Judge {
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* scratch) const {

@@ -84,6 +84,7 @@ struct MergedColumn {
 struct MixtureLine {
   std::vector<double> start, along;  ///< [m] weights
   std::vector<float> step;           ///< [variants]
+  float reach = 0;                   ///< the largest magnitude of a step
 };
 
 /// The line through the mixtures in row `honest` of every variant, or nothing.
@@ -111,6 +112,7 @@ inline std::optional<MixtureLine> line_of(const double* mixings, int variants, i
       off = std::max(off, std::abs(row(0)[p] + step * line.along[static_cast<std::size_t>(p)] - row(t)[p]));
     if (!(off <= 1e-12 * largest)) return std::nullopt;
     line.step.push_back(static_cast<float>(step));
+    line.reach = std::max(line.reach, std::abs(line.step.back()));
   }
   return line;
 }
@@ -184,10 +186,14 @@ class InboxTrial {
     for (int i = 0; i < honest_; ++i) values[i] = clean(Lanes::load(table_[i] + k));
     if constexpr (Reducer::sorted) sort_lanes(values, honest_);
     const Lanes start = messages_[0].at(table_, k), along = messages_[1].at(table_, k);
+    const Lanes farthest = absolute(start) + Lanes(line_->reach) * absolute(along);  // may be NaN
+    const bool safe = !Reducer::sorted || !any_above(upper(farthest, magnitude_of(Column<Lanes, 0>{values, honest_})),
+                                                     Lanes(safe_magnitude));
     for (int t = 0; t < variants_; ++t) {
       const Lanes sent = clean(start + Lanes(line_->step[size(t)]) * along);
       if constexpr (Reducer::sorted) {
-        take(t, reduce_merged({values, copies, n_, sent}));
+        const MergedColumn merged{values, copies, n_, sent};
+        take(t, safe ? reducer_(merged) : reduce_copy(merged));
       } else {
         std::fill(values + honest_, values + n_, sent);
         take(t, reducer_(Column<Lanes, 0>{values, n_}));
@@ -195,8 +201,7 @@ class InboxTrial {
     }
   }
 
-  Lanes reduce_merged(const MergedColumn& merged) {
-    if (!any_above(magnitude_of(merged), Lanes(safe_magnitude))) return reducer_(merged);
+  Lanes reduce_copy(const MergedColumn& merged) {
     read_.resize(size(n_));
     for (int i = 0; i < n_; ++i) read_[size(i)] = merged.at(i);
     return reduce_values<0>(reducer_, read_.data(), n_);

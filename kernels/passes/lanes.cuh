@@ -48,6 +48,8 @@ GAUNTLET_HD inline Lanes operator/(const Lanes& a, const Lanes& b) { return Lane
 GAUNTLET_HD inline Lanes lower(const Lanes& a, const Lanes& b) { return Lanes::of(a.v < b.v ? a.v : b.v); }
 GAUNTLET_HD inline Lanes upper(const Lanes& a, const Lanes& b) { return Lanes::of(a.v > b.v ? a.v : b.v); }
 
+GAUNTLET_HD inline Lanes absolute(const Lanes& a) { return upper(a, Lanes(0.0f) - a); }
+
 /// Whether a > b in any lane.
 GAUNTLET_HD inline bool any_above(const Lanes& a, const Lanes& b) {
   const auto above = a.v > b.v;
