@@ -48,7 +48,44 @@ double reach(const std::string& defense, const Matrix& honest, const Vector& e, 
   return chosen;
 }
 
+/// An attack that searches its strength, and the message that it sends at a given one.
+struct Searched {
+  std::string attack;
+  double maximum;
+  std::function<Vector(const Matrix&, double)> message;
+};
+
+/// A rule that may ignore a message altogether, and how many of n attackers it is tried with.
+struct Selecting {
+  const char* rule;
+  int f;
+  bool whole = true;  ///< takes a share of a message, whichever its strength, or nothing
+};
+const Selecting selecting_rules[] = {{"krum", 3},
+                                     {"multi-krum(m=1)", 3},
+                                     {"nnm | krum", 3},
+                                     {"krum | ctma", 3},
+                                     {"mda", 3},
+                                     {"monna", 3},
+                                     {"md-mean", 3},
+                                     {"md-geom", 3, false},
+                                     {"aksel", 3},
+                                     {"dnc", 3},
+                                     {"mixture(rules=[krum, mda])", 3},
+                                     {"mixture", 3, false},
+                                     {"bulyan", 2, false}};
+
 Vector first_message(const std::vector<float>& sent) { return Vector(sent.begin(), sent.begin() + d); }
+
+/// How far the messages themselves carry the output along e: their strength times the slope with which the output
+/// follows it. Zero where the output jumps: then it is not they that lead it.
+double pull(const std::string& defense, const Matrix& honest, const Vector& e, double gamma) {
+  const auto progress = [&](double strength) {
+    return dot(error_under(defense, honest, mean(honest) + strength * e), e) / dot(e, e);
+  };
+  const double slope = (progress(gamma) - progress(0.9998 * gamma)) / (0.0002 * gamma);
+  return slope > 0.02 && slope < 1.1 ? gamma * slope : 0;
+}
 
 }  // namespace
 
@@ -76,12 +113,53 @@ TEST_CASE("finite-norm and infinite-norm go as far as a search by hand finds tha
       }
 }
 
+// Honest messages at 2, 2.2, -2 and -2.3. Krum follows what lies between the first two, which is nearest to two others;
+// beyond, it picks 2.2 or 2 whatever is sent, and that lead is not the attack's.
+TEST_CASE("finite-norm and infinite-norm do not take an honest message's lead for their own", "[attacks]") {
+  const std::vector<float> rows = {2, 2.2f, -2, -2.3f, 0};
+  for (const auto& exec : test_backends())
+    for (const std::string attack :
+         {"finite-norm", "infinite-norm", "finite-norm(maximum=1)", "finite-norm(maximum=10)"})
+      for (const char* defense : {"krum", "multi-krum(m=1)", "mixture(rules=[krum])"}) {
+        INFO(attack << " against " << defense << " on " << backend_name(*exec));
+        const float sent = attack_rows(*exec, attack, defense, 1, 5, 1, rows.data())[0];
+        CHECK(sent < 2.2f);
+        CHECK(sent > 2.19f);
+      }
+}
+
+TEST_CASE("finite-norm and infinite-norm send what a rule that selects messages still follows", "[attacks]") {
+  constexpr int few = 5;
+  for (const auto& exec : test_backends())
+    for (const auto& [rule, f, whole] : selecting_rules)
+      for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        const Matrix rows = random_rows(200 + seed, n, few), honest(rows.begin(), rows.end() - f);
+        for (const std::string attack : {"finite-norm", "infinite-norm"}) {
+          Vector e(few, 1);
+          if (attack == "finite-norm") e = Vector(few), e[widest_coordinate(honest)] = 1;
+          double best = 0, largest = 0;
+          for (const double gamma : fine_grid(30, 10, 1.05)) {
+            const double found = pull(rule, honest, e, gamma);
+            best = std::max(best, found);
+            if (found > 0 && 2 * found >= best) largest = gamma;
+          }
+          const auto sent = attack_rows(*exec, attack, rule, f, n, few, flat(rows).data());
+          const double gamma = dot(Vector(sent.begin(), sent.begin() + few) - mean(honest), e) / dot(e, e);
+          INFO(attack << " against " << rule << " on inbox " << seed << ": sent " << gamma << ", largest " << largest);
+          if (largest == 0) continue;
+          if (whole) {
+            CHECK(gamma > 0.9 * largest);
+            CHECK(pull(rule, honest, e, gamma) > 0);
+          } else {
+            // What a rule ignores it ignores at the other end too.
+            CHECK(error_under(rule, honest, mean(honest) + gamma * e) !=
+                  error_under(rule, honest, mean(honest) - 1000 * e));
+          }
+        }
+      }
+}
+
 TEST_CASE("attacks that maximize harm do as well as a fine grid searched by hand", "[attacks]") {
-  struct Searched {
-    std::string attack;
-    double maximum;
-    std::function<Vector(const Matrix&, double)> message;
-  };
   const std::vector<Searched> attacks = {
       {"seesaw(budget=search, maximum=8)", 8, seesaw_norm},
       {"seesaw(pivot=round, budget=search, maximum=8)", 8, seesaw_end},
@@ -116,6 +194,40 @@ TEST_CASE("attacks that maximize harm do as well as a fine grid searched by hand
           for (int b = 1; b < f; ++b)
             CHECK(Vector(sent.begin() + b * d, sent.begin() + (b + 1) * d) == first_message(sent));
         }
+}
+
+// Krum errs most with the honest 2.2, which it picks for messages from there up to 6.2.
+TEST_CASE("an attack that maximizes harm sends the least strength that leaves the rule to its worst", "[attacks]") {
+  for (const auto& exec : test_backends()) {
+    std::vector<float> rows = {2, 2.2f, -2, -2.3f, 0};
+    rows.back() = attack_rows(*exec, "optimal(direction=plus-std)", "krum", 1, 5, 1, rows.data())[0];
+    CHECK(aggregate_rows(*exec, "krum", 1, 5, 1, rows.data())[0] == 2.2f);
+    CHECK(rows.back() < 2.2f * 1.42f);
+  }
+}
+
+// Such a rule may do the most harm within a range of strengths so narrow that the grid steps over it.
+TEST_CASE("attacks that maximize harm seldom miss what does most against a rule that selects messages", "[attacks]") {
+  constexpr int few = 5;
+  const Searched attacks[] = {{"optimal-alie", 20, alie},
+                              {"seesaw(budget=search)", 100, seesaw_norm},
+                              {"seesaw(pivot=round, budget=search)", 100, seesaw_end}};
+  for (const auto& exec : test_backends()) {
+    int trials = 0, missed = 0;
+    for (const auto& [rule, f, whole] : selecting_rules)
+      for (std::uint64_t seed = 0; seed < 10; ++seed) {
+        const Matrix rows = random_rows(300 + seed, n, few), honest(rows.begin(), rows.end() - f);
+        for (const Searched& attack : attacks) {
+          double most = 0;
+          for (const double z : fine_grid(attack.maximum, 10, 1.05))
+            most = std::max(most, norm(error_under(rule, honest, attack.message(honest, z))));
+          const auto sent = attack_rows(*exec, attack.attack, rule, f, n, few, flat(rows).data());
+          ++trials;
+          missed += norm(error_under(rule, honest, Vector(sent.begin(), sent.begin() + few))) < 0.9 * most;
+        }
+      }
+    CHECK(missed <= 0.03 * trials);
+  }
 }
 
 // Like the gradient of a network on MNIST: a few hundred coordinates hold most of the norm.

@@ -45,12 +45,14 @@ struct AttackView {
 /// that attacks do not depend on defenses. `mixings` is [cells][variants][n][m]; `outcome` is [cells][variants][2]:
 /// the squared distance of the output from Σ reference[c][p] x_p, and ⟨output − that sum, base row `direction`⟩. With
 /// direction −1 the distance under a column rule is estimated from a sample of the coordinates when there are very many
-/// (ColumnSample): good for comparing variants with each other.
+/// (ColumnSample): good for comparing variants with each other. `pull`, unless null, is [cells][variants]: what of the
+/// inner product base row `direction` itself brings, 0 where the output is made without it or, as far as can be told,
+/// does not differ from that of variant 0, which then tries the opposite.
 class Rehearsal {
  public:
   virtual ~Rehearsal() = default;
-  virtual void rehearse(const double* mixings, int variants, const double* reference, int direction,
-                        double* outcome) = 0;
+  virtual void rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome,
+                        double* pull) = 0;
 };
 
 /// An attack with its state for the cells of one view.

@@ -14,8 +14,13 @@ namespace gauntlet {
 
 /// What the search looks for.
 enum class Goal {
-  harm,   ///< the strength that carries the defense's output farthest from the honest mean
-  reach,  ///< the largest strength at which the output still follows: at least half of the farthest progress so far
+  /// The strength that carries the defense's output farthest from the honest mean, the least tried of several. Whose
+  /// message the output follows is not asked: where a rule that picks one message errs most with an honest one, that is
+  /// the harm, and the attack stays out of its way.
+  harm,
+  /// The largest strength at which the output follows the messages: where the direction itself pulls the output by at
+  /// least half of the farthest that it does at any. Zero if it never does. An honest message's lead does not count.
+  reach,
 };
 
 struct SearchSpec {
@@ -25,7 +30,14 @@ struct SearchSpec {
   int direction = -1;   ///< base row along which progress is measured, for Goal::reach and progress()
   double octaves = 16;  ///< the first batch runs from maximum / 2^octaves up to maximum, in equal ratios
   int finer = 32;       ///< candidates of the second batch
+  int near = 0;         ///< of the first batch, those from 1/8 to 4 times the honest deviation instead
 };
+
+/// To go as far as the defense follows. A rule that selects messages lets go at about the honest deviation, and may
+/// have followed only within a narrow range before: there the candidates are close, an eighth of an octave apart.
+inline SearchSpec farthest_followed(double maximum, int direction) {
+  return {Goal::reach, maximum, 72, direction, 31, 32, 40};
+}
 
 /// The base rows' weights that give the honest mean, for all cells.
 inline std::vector<double> honest_mean_weights(const AttackView& view) {
@@ -37,33 +49,54 @@ inline std::vector<double> honest_mean_weights(const AttackView& view) {
 
 namespace detail {
 
-struct FirstCandidates {
+/// Candidate j of a cell's first batch, as octaves from the top: equal steps to the near ones, among them, and on.
+struct CoarseGrid {
   SearchSpec spec;
-  const double* unit;  ///< [cells], or null: 1
-  double* strengths;   ///< [cells][candidates]
+  const double* unit;   ///< [cells], or null: 1
+  const double* scale;  ///< [cells]: the strength of the honest deviation; null if none are to be near it
+
+  GAUNTLET_HD double top(std::int64_t c) const { return unit == nullptr ? spec.maximum : spec.maximum * unit[c]; }
+  GAUNTLET_HD double operator()(std::int64_t c, int j) const { return top(c) * exp2(octave(c, j)); }
+
+  GAUNTLET_HD double octave(std::int64_t c, int j) const {
+    const int last = spec.candidates - 1, below = (last - spec.near) / 2, above = below + spec.near;
+    if (scale == nullptr) return last > 0 ? between(-spec.octaves, 0, j, last) : 0;
+    const double at = log2(scale[c] / top(c)), from = within(at - 3), to = within(at + 2);
+    if (j <= below) return between(-spec.octaves, from, j, below);
+    return j <= above ? between(from, to, j - below, spec.near) : between(to, 0, j - above, last - above);
+  }
+  /// To see who follows, candidate 0 of a batch goes to the other end instead.
+  GAUNTLET_HD double or_opposite(double strength, std::int64_t c, std::int64_t j) const {
+    return spec.goal == Goal::reach && j == 0 ? -top(c) : strength;
+  }
+  GAUNTLET_HD double within(double octave) const { return fmin(0.0, fmax(-spec.octaves, octave)); }
+  GAUNTLET_HD static double between(double from, double to, int j, int steps) { return from + (to - from) * j / steps; }
+};
+
+struct FirstCandidates {
+  CoarseGrid grid;
+  double* strengths;  ///< [cells][candidates]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t c = index / spec.candidates, j = index % spec.candidates;
-    const double step = spec.candidates > 1 ? spec.octaves / (spec.candidates - 1) : 0;
-    const double top = unit == nullptr ? spec.maximum : spec.maximum * unit[c];
-    strengths[index] = top * exp2(step * static_cast<double>(j - spec.candidates + 1));
+    const std::int64_t c = index / grid.spec.candidates, j = index % grid.spec.candidates;
+    strengths[index] = grid.or_opposite(grid(c, static_cast<int>(j)), c, j);
   }
 };
 
 /// Between the best of the first batch and its neighbors: above it for reach, on both sides for harm.
 struct FinerCandidates {
-  SearchSpec spec;
-  const double* unit;
-  const double* chosen;  ///< [cells]
+  CoarseGrid grid;
+  const int* place;  ///< [cells]: which of the first batch is the best; −1: none
   double* strengths;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
+    const SearchSpec& spec = grid.spec;
     const std::int64_t c = index / spec.finer, j = index % spec.finer;
-    const double ratio = exp2(spec.octaves / (spec.candidates - 1));
-    const double top = unit == nullptr ? spec.maximum : spec.maximum * unit[c];
-    const double low = spec.goal == Goal::reach ? chosen[c] : chosen[c] / ratio, high = chosen[c] * ratio;
+    const int best = place[c], last = spec.candidates - 1;
+    const double low = best < 0 ? 0 : grid(c, spec.goal == Goal::harm && best > 0 ? best - 1 : best);
+    const double high = grid(c, best < last ? best + 1 : last);
     const double strength = low + (high - low) * static_cast<double>(j + 1) / (spec.finer + 1);
-    strengths[index] = strength < top ? strength : top;
+    strengths[index] = grid.or_opposite(strength, c, j);
   }
 };
 
@@ -72,21 +105,24 @@ struct PickCandidate {
   int candidates;           ///< of this batch
   const double* strengths;  ///< [cells][candidates], ascending
   const double* outcome;    ///< [cells][candidates][2]
+  const double* pull;       ///< [cells][candidates], for Goal::reach
   bool first;
   double* best;  ///< [cells]: greatest goal value so far
+  int* place;    ///< [cells]: of the one chosen in its batch
   double* chosen;
   double* progress;
 
   GAUNTLET_HD void operator()(std::int64_t c) const {
-    if (first) best[c] = spec.goal == Goal::harm ? -1 : 0, chosen[c] = progress[c] = 0;
+    if (first) best[c] = spec.goal == Goal::harm ? -1 : 0, place[c] = -1, chosen[c] = progress[c] = 0;
     for (int j = 0; j < candidates; ++j) {
-      const double* result = outcome + 2 * (c * candidates + j);
-      const double value = spec.goal == Goal::harm ? result[0] : result[1];
+      const std::int64_t candidate = c * candidates + j;
+      const double value = spec.goal == Goal::harm ? outcome[2 * candidate] : pull[candidate];
       const bool record = value > best[c];  // false for NaN
       if (record) best[c] = value;
       if (!record && !(spec.goal == Goal::reach && value > 0 && 2 * value >= best[c])) continue;
-      chosen[c] = strengths[c * candidates + j];
-      progress[c] = result[1];
+      place[c] = j;
+      chosen[c] = strengths[candidate];
+      progress[c] = outcome[2 * candidate + 1];
     }
   }
 };
@@ -145,19 +181,23 @@ class StrengthSearch {
         strengths_(exec, tries()),
         mixings_(exec, tries() * view.n * view.m),
         outcome_(exec, tries() * 2),
+        pull_(exec, spec.goal == Goal::reach ? tries() : 0),
+        place_(exec, static_cast<std::size_t>(view.cells)),
         best_(exec, static_cast<std::size_t>(view.cells)),
         chosen_(exec, static_cast<std::size_t>(view.cells)),
         progress_(exec, static_cast<std::size_t>(view.cells)) {}
 
-  /// Leaves the strengths found in chosen(). `unit` scales all candidates of a cell: [cells], or null for 1.
+  /// Leaves the strengths found in chosen(). `unit` scales the maximum of a cell, [cells], or null for 1; `scale` is
+  /// the strength around which the spec's near candidates lie.
   template <class Family>
-  void run(const Family& family, const double* unit = nullptr) {
+  void run(const Family& family, const double* unit = nullptr, const double* scale = nullptr) {
+    const detail::CoarseGrid grid{spec_, unit, scale};
     parallel_for(exec_, "candidates", std::int64_t{view_.cells} * spec_.candidates,
-                 detail::FirstCandidates{spec_, unit, strengths_.data()});
+                 detail::FirstCandidates{grid, strengths_.data()});
     try_all(family, spec_.candidates, true);
     if (spec_.candidates == 1) return;
     parallel_for(exec_, "candidates", std::int64_t{view_.cells} * spec_.finer,
-                 detail::FinerCandidates{spec_, unit, chosen_.data(), strengths_.data()});
+                 detail::FinerCandidates{grid, place_.data(), strengths_.data()});
     try_all(family, spec_.finer, false);
   }
 
@@ -173,17 +213,19 @@ class StrengthSearch {
   void try_all(const Family& family, int candidates, bool first) {
     parallel_for(exec_, "candidate mixings", std::int64_t{view_.cells} * candidates * view_.n * view_.m,
                  detail::CandidateMixings<Family>{view_, family, candidates, strengths_.data(), mixings_.data()});
-    rehearsal_.rehearse(mixings_.data(), candidates, reference_.data(), spec_.direction, outcome_.data());
+    rehearsal_.rehearse(mixings_.data(), candidates, reference_.data(), spec_.direction, outcome_.data(), pull_.data());
     parallel_for(exec_, "pick candidate", view_.cells,
-                 detail::PickCandidate{spec_, candidates, strengths_.data(), outcome_.data(), first, best_.data(),
-                                       chosen_.data(), progress_.data()});
+                 detail::PickCandidate{spec_, candidates, strengths_.data(), outcome_.data(), pull_.data(), first,
+                                       best_.data(), place_.data(), chosen_.data(), progress_.data()});
   }
 
   Exec& exec_;
   AttackView view_;
   Rehearsal& rehearsal_;
   SearchSpec spec_;
-  Array<double> reference_, strengths_, mixings_, outcome_, best_, chosen_, progress_;
+  Array<double> reference_, strengths_, mixings_, outcome_, pull_;
+  Array<int> place_;
+  Array<double> best_, chosen_, progress_;
 };
 
 /// The rehearsal, or a UserError that says how to do without: `alternative` is what else to give.

@@ -85,22 +85,26 @@ class FiniteNorm final : public Attack {
           column(exec, static_cast<std::size_t>(view.cells)),
           unit(exec, static_cast<std::size_t>(view.cells)),
           fixed(exec, std::vector<double>(static_cast<std::size_t>(view.cells), options.gamma)) {
-      if (options.gamma < 0)
-        search = std::make_unique<StrengthSearch>(exec, view,
-                                                  required(rehearsal, "finite-norm: gamma = search", "gamma a number"),
-                                                  SearchSpec{Goal::reach, options.maximum, 32, view.extra_row(0), 31});
+      if (options.gamma >= 0) return;
+      search = std::make_unique<StrengthSearch>(exec, view,
+                                                required(rehearsal, "finite-norm: gamma = search", "gamma a number"),
+                                                farthest_followed(options.maximum, view.extra_row(0)));
+      scale = std::make_unique<HonestScale>(exec, view, 1);
     }
 
     void act() override {
       const bool given = options.coordinate >= 0;
-      if (!given || search) parallel_spans(exec, "deviation", view.cells, view.d, WriteDeviation{view});
+      if (search)
+        scale->compute();
+      else if (!given)
+        parallel_spans(exec, "deviation", view.cells, view.d, WriteDeviation{view});
       if (!given)
         for_teams(exec, "greatest deviation", view.cells * chunks, 256, ChunkMaximum{view, chunks, found.data()});
       for_teams(
           exec, "greatest deviation", view.cells, 256,
           PickColumn{view, chunks, given ? nullptr : found.data(), options.coordinate, column.data(), unit.data()});
       parallel_spans(exec, "unit vector", view.cells, view.d, WriteUnitVector{view, column.data()});
-      if (search) search->run(AlongExtraRow{}, unit.data());
+      if (search) search->run(AlongExtraRow{}, unit.data(), scale->strength());
       write_messages(exec, view, AlongExtraRow{}, search ? search->chosen() : fixed.data());
     }
 
@@ -111,6 +115,7 @@ class FiniteNorm final : public Attack {
     Array<std::int64_t> found, column;
     Array<double> unit, fixed;
     std::unique_ptr<StrengthSearch> search;
+    std::unique_ptr<HonestScale> scale;
   };
   Options options_;
 };
@@ -118,12 +123,12 @@ class FiniteNorm final : public Attack {
 const RegisteredAttack finite_norm([](Entry<Attack>& e) {
   e.name = "finite-norm";
   e.summary = "the honest mean with one coordinate moved as far as the defense still follows";
-  e.formula = "b = mu + gamma e_k; gamma by doubling and bisection against the cell's own defense";
+  e.formula = "b = mu + gamma e_k; gamma the largest found that the cell's own defense follows";
   e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning, ICML 2018";
   e.parameters = {
       count("coordinate", "max-variance", "the coordinate k, from 0, or that of greatest honest variance", 0, no_limit,
             {"max-variance"}),
-      number("gamma", "search", "how far, or the farthest at which the output still moves", 0, no_limit, {"search"}),
+      number("gamma", "search", "how far, or the farthest that the output still follows", 0, no_limit, {"search"}),
       number("maximum", "1e6", "largest gamma searched, in honest standard deviations of coordinate k", 0)};
   e.known_answers = {{"gamma=5", 1, {{1, 0}, {3, 6}, {9, 9}}, {{2, 8}}},
                      {"coordinate=0, gamma=5", 1, {{1, 0}, {3, 6}, {9, 9}}, {{7, 3}}}};

@@ -45,4 +45,48 @@ struct WriteDeviation {
   }
 };
 
+namespace detail {
+
+struct DeviationStrength {
+  const double* deviation;  ///< [cells]: squared norms
+  double square;
+  double* strength;
+
+  GAUNTLET_HD void operator()(std::int64_t c) const {
+    strength[c] = deviation[c] > 0 ? sqrt(deviation[c] / square) : 1;
+  }
+};
+
+}  // namespace detail
+
+/// The strength at which a move along a vector of a given squared norm is as long as the honest deviation; 1 if there
+/// is none.
+class HonestScale {
+ public:
+  HonestScale(Exec& exec, const AttackView& view, double square)
+      : exec_(exec),
+        view_(view),
+        square_(square),
+        scratch_(exec, gram_scratch(exec, deviation())),
+        squares_(exec, static_cast<std::size_t>(view.cells)),
+        strength_(exec, static_cast<std::size_t>(view.cells)) {}
+
+  /// Computes it for all cells, and leaves the deviation in extra row 0.
+  void compute() {
+    parallel_spans(exec_, "deviation", view_.cells, view_.d, WriteDeviation{view_});
+    gram(exec_, deviation(), GramPart::norms, scratch_.data(), squares_.data());
+    parallel_for(exec_, "deviation", view_.cells,
+                 detail::DeviationStrength{squares_.data(), square_, strength_.data()});
+  }
+  const double* strength() const { return strength_.data(); }  ///< [cells]
+
+ private:
+  Rows deviation() const { return {view_.cells, 1, view_.d, view_.extra}; }
+
+  Exec& exec_;
+  AttackView view_;
+  double square_;
+  Array<double> scratch_, squares_, strength_;
+};
+
 }  // namespace gauntlet

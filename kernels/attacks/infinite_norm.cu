@@ -13,17 +13,6 @@ struct WriteOnes {
   }
 };
 
-/// The honest deviation of a typical coordinate, |sigma| / sqrt(d); 1 if there is none.
-struct TypicalDeviation {
-  std::int64_t d;
-  const double* squares;  ///< [cells]: |sigma|²
-  double* unit;
-
-  GAUNTLET_HD void operator()(std::int64_t c) const {
-    unit[c] = squares[c] > 0 ? sqrt(squares[c] / static_cast<double>(d)) : 1;
-  }
-};
-
 class InfiniteNorm final : public Attack {
  public:
   InfiniteNorm(double gamma, double maximum) : gamma_(gamma), maximum_(maximum) {}
@@ -36,35 +25,26 @@ class InfiniteNorm final : public Attack {
  private:
   struct Bound final : BoundAttack {
     Bound(Exec& exec_, const AttackView& view_, Rehearsal* rehearsal, double gamma, double maximum)
-        : exec(exec_),
-          view(view_),
-          scratch(exec, gram_scratch(exec, ones())),
-          squares(exec, static_cast<std::size_t>(view.cells)),
-          unit(exec, static_cast<std::size_t>(view.cells)),
-          fixed(exec, std::vector<double>(static_cast<std::size_t>(view.cells), gamma)) {
-      if (gamma < 0)
-        search = std::make_unique<StrengthSearch>(
-            exec, view, required(rehearsal, "infinite-norm: gamma = search", "gamma a number"),
-            SearchSpec{Goal::reach, maximum, 32, view.extra_row(0), 31});
+        : exec(exec_), view(view_), fixed(exec, std::vector<double>(static_cast<std::size_t>(view.cells), gamma)) {
+      if (gamma >= 0) return;
+      search = std::make_unique<StrengthSearch>(exec, view,
+                                                required(rehearsal, "infinite-norm: gamma = search", "gamma a number"),
+                                                farthest_followed(maximum, view.extra_row(0)));
+      scale = std::make_unique<HonestScale>(exec, view, static_cast<double>(view.d));
     }
 
-    Rows ones() const { return {view.cells, 1, view.d, view.extra}; }
-
     void act() override {
-      if (search) {
-        parallel_spans(exec, "deviation", view.cells, view.d, WriteDeviation{view});
-        gram(exec, ones(), GramPart::norms, scratch.data(), squares.data());
-        parallel_for(exec, "deviation", view.cells, TypicalDeviation{view.d, squares.data(), unit.data()});
-      }
+      if (search) scale->compute();
       parallel_spans(exec, "ones", view.cells, view.d, WriteOnes{view});
-      if (search) search->run(AlongExtraRow{}, unit.data());
+      if (search) search->run(AlongExtraRow{}, scale->strength(), scale->strength());
       write_messages(exec, view, AlongExtraRow{}, search ? search->chosen() : fixed.data());
     }
 
     Exec& exec;
     AttackView view;
-    Array<double> scratch, squares, unit, fixed;
+    Array<double> fixed;
     std::unique_ptr<StrengthSearch> search;
+    std::unique_ptr<HonestScale> scale;
   };
   double gamma_, maximum_;  ///< gamma < 0: search
 };
@@ -72,10 +52,10 @@ class InfiniteNorm final : public Attack {
 const RegisteredAttack infinite_norm([](Entry<Attack>& e) {
   e.name = "infinite-norm";
   e.summary = "the honest mean with all coordinates moved as far as the defense still follows";
-  e.formula = "b = mu + gamma (1, ..., 1); gamma by doubling and bisection against the cell's own defense";
+  e.formula = "b = mu + gamma (1, ..., 1); gamma the largest found that the cell's own defense follows";
   e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning, ICML 2018";
   e.parameters = {
-      number("gamma", "search", "how far, or the farthest at which the output still moves", 0, no_limit, {"search"}),
+      number("gamma", "search", "how far, or the farthest that the output still follows", 0, no_limit, {"search"}),
       number("maximum", "1e6", "largest gamma searched, in honest standard deviations of a coordinate", 0)};
   e.known_answers = {{"gamma=5", 1, {{1, 0}, {3, 6}, {9, 9}}, {{7, 8}}}};
   e.make = [](const Arguments& a) {

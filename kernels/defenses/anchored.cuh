@@ -64,6 +64,9 @@ class AnchoredRule final : public CustomStage {
       combine(exec, rows, base_weights.data(), m + 1, job.out);
     }
 
+    /// All but what the anchor was reduced from.
+    Sources sources() const override { return {base_weights.data(), 1, rows.m, true}; }
+
     Exec& exec;
     Job job;
     Reducer reducer;

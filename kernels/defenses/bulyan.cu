@@ -131,6 +131,8 @@ class Bulyan final : public CustomStage {
       reduce_columns(exec, Inboxes{base, picks, mixing.data()}, NearestToMedian{center, picks - 2 * job.f}, job.out);
     }
 
+    Sources sources() const override { return {mixing.data(), picks, job.inboxes.base.m}; }
+
     Exec& exec;
     Job job;
     KrumSelection select;

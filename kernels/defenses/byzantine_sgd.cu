@@ -152,6 +152,8 @@ class ByzantineSgd final : public CustomStage {
       sums.add(exec, job);
     }
 
+    Sources sources() const override { return output.sources(job); }
+
     Exec& exec;
     Job job;
     Thresholds thresholds;

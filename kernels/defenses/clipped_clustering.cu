@@ -146,6 +146,8 @@ class ClippedClustering final : public CustomStage {
       parallel_for(exec, "remember", count, CountRound{rounds.data()});
     }
 
+    Sources sources() const override { return output.sources(job); }
+
     Exec& exec;
     Job job;
     double most;

@@ -42,6 +42,10 @@ class WeightedOutput {
               static_cast<std::size_t>(job.inboxes.base.count) * (median ? job.inboxes.n : 1) * job.inboxes.base.m) {}
 
   void write(Exec& exec, const CustomStage::Job& job, const double* weights);
+  /// Of what was written last.
+  Sources sources(const CustomStage::Job& job) const {
+    return {base_.data(), median_ ? job.inboxes.n : 1, job.inboxes.base.m, !median_};
+  }
 
  private:
   bool median_;

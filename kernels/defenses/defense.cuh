@@ -141,6 +141,23 @@ struct WorkerEstimates {
   std::vector<double> error_rates;  ///< how often the worker was wrong, in 0..1
 };
 
+/// What a rule made its outputs of: `rows` mixtures of the base rows per inbox. Either there is one, the output itself,
+/// or no more is known than that the output depends on nothing else. A mixture of NaN is one that the rule hid.
+struct Sources {
+  const double* mixtures = nullptr;  ///< [count][rows][stride], the base rows first
+  int rows = 0, stride = 0;
+  bool is_output = false;
+
+  /// The weight of base row p in output c, infinite where it enters in another way.
+  GAUNTLET_HD double weight(std::int64_t c, int p) const {
+    const double* own = mixtures + c * rows * stride + p;
+    if (is_output) return *own;
+    for (int r = 0; r < rows; ++r)
+      if (fabs(own[std::int64_t{r} * stride]) > 0) return INFINITY;
+    return 0;
+  }
+};
+
 /// A rule that needs more than one space, or state of its own: it gets the inboxes and the engine's passes.
 class CustomStage : public Stage {
  public:
@@ -160,6 +177,8 @@ class CustomStage : public Stage {
     virtual ~Bound() = default;
     /// Writes the output of every inbox. With `rehearsal` the state must be left as it was (an attacker is trying).
     virtual void run(bool rehearsal) = 0;
+    /// Of the last run, a rehearsal. Without any: of all messages.
+    virtual Sources sources() const { return {}; }
     /// After a round. Waits for the result.
     virtual WorkerEstimates estimates() const { return {}; }
   };

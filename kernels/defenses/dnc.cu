@@ -162,6 +162,8 @@ class DivideAndConquer final : public CustomStage {
       output.write(exec, job, weights.data());
     }
 
+    Sources sources() const override { return output.sources(job); }
+
     Exec& exec;
     Job job;
     KeepUnsuspicious select;

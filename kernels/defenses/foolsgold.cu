@@ -103,6 +103,8 @@ class FoolsGold final : public CustomStage {
       if (!rehearsal) sums.add(exec, job);
     }
 
+    Sources sources() const override { return {base_weights.data(), 1, m, true}; }
+
     Exec& exec;
     Job job;
     FoolsGoldWeights weigh;

@@ -7,23 +7,45 @@
 namespace gauntlet {
 namespace {
 
-/// Takes over the output of the pipeline that the inbox's seed draws for the round.
-struct PickDrawn {
-  const float* outputs;  ///< [pipelines][count] padded rows
-  const int* shares;     ///< [pipelines]
-  int pipelines, total, count;
-  std::int64_t stride;
+/// The pipeline that the inbox's seed draws for the round.
+struct Draw {
+  const int* shares;  ///< [pipelines]
+  int total;
   const std::uint64_t* seeds;
   const int* round;
-  float* const* out;
 
-  GAUNTLET_HD void operator()(int c, std::int64_t k) const {
+  GAUNTLET_HD int operator()(std::int64_t c) const {
     const Random random(seeds[c], Purpose::defense, 3, static_cast<std::uint32_t>(*round), 0);
     int drawn = 0;
     for (auto left = static_cast<int>(random.below(static_cast<std::uint32_t>(total))); left >= shares[drawn]; ++drawn)
       left -= shares[drawn];
-    const float* from = outputs + (std::int64_t{drawn} * count + c) * stride + k;
+    return drawn;
+  }
+};
+
+/// Takes over its output.
+struct PickDrawn {
+  Draw draw;
+  const float* outputs;  ///< [pipelines][count] padded rows
+  int count;
+  std::int64_t stride;
+  float* const* out;
+
+  GAUNTLET_HD void operator()(int c, std::int64_t k) const {
+    const float* from = outputs + (std::int64_t{draw(c)} * count + c) * stride + k;
     for (int l = 0; l < span_width; ++l) out[c][k + l] = from[l];
+  }
+};
+
+/// And the weights of the base rows in it.
+struct PickWeights {
+  Draw draw;
+  const double* weights;  ///< [pipelines][count][m]
+  int count, m;
+  double* drawn;  ///< [count][m]
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    drawn[index] = weights[std::int64_t{draw(index / m)} * count * m + index];
   }
 };
 
@@ -55,7 +77,9 @@ class Mixture final : public CustomStage {
           total(std::accumulate(shares_.begin(), shares_.end(), 0)),
           shares(exec, shares_),
           outputs(exec, static_cast<std::int64_t>(pipelines.size()) * count, job.inboxes.base.d),
-          out(exec, outputs.pointers()) {
+          out(exec, outputs.pointers()),
+          weights(exec, pipelines.size() * count * job.inboxes.base.m),
+          drawn_weights(exec, static_cast<std::size_t>(count) * job.inboxes.base.m) {
       for (const auto& pipeline : pipelines) {
         Defense::Job inner;
         inner.inboxes = job.inboxes;
@@ -73,10 +97,17 @@ class Mixture final : public CustomStage {
       exec.timer().enable(false);
       for (const auto& defense : defenses) defense->run(rehearsal);
       exec.timer().enable(timed);
+      const Draw draw{shares.data(), total, job.seeds, job.round};
       parallel_spans(exec, "pick drawn", count, job.inboxes.base.d,
-                     PickDrawn{outputs.row(0), shares.data(), static_cast<int>(defenses.size()), total, count,
-                               padded(job.inboxes.base.d), job.seeds, job.round, job.out});
+                     PickDrawn{draw, outputs.row(0), count, padded(job.inboxes.base.d), job.out});
+      if (!rehearsal) return;
+      const int size = count * job.inboxes.base.m;
+      for (std::size_t k = 0; k < defenses.size(); ++k) defenses[k]->base_weights(weights.data() + k * size);
+      parallel_for(exec, "pick drawn", size,
+                   PickWeights{draw, weights.data(), count, job.inboxes.base.m, drawn_weights.data()});
     }
+
+    Sources sources() const override { return {drawn_weights.data(), 1, job.inboxes.base.m, true}; }
 
     Exec& exec;
     Job job;
@@ -84,6 +115,7 @@ class Mixture final : public CustomStage {
     Array<int> shares;
     RowStore outputs;
     Array<float*> out;
+    Array<double> weights, drawn_weights;
     std::vector<std::unique_ptr<Defense>> defenses;
   };
 

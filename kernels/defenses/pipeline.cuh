@@ -74,9 +74,17 @@ class Defense {
   /// For an attacker who knows the defense: tries `variants` mixings of each inbox, [count][variants][n][m], on the
   /// same base rows and reports for each the squared distance of the defense's output from Σ reference[c][p] x_p, and
   /// with `direction` ≥ 0 the inner product of (output − that sum) with base row `direction`, as [count][variants][2].
-  /// Leaves all state as it was. The Gram matrix is kept for the run() of the same round. Pipelines of Gram stages
-  /// never touch d here; others run once per variant.
-  void rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome);
+  /// `pull`, unless null, is [count][variants]: what of that inner product base row `direction` itself brings, its
+  /// weight in the output times its square. Where the output is no weighting that is the whole product, or 0 if the
+  /// rule looks at no message that the row is mixed into or makes of it what it makes of variant 0, which should try
+  /// the opposite. Leaves all state as it was. The Gram matrix is kept for the run() of the same round. Pipelines of
+  /// Gram stages never touch d here; others run once per variant.
+  void rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome,
+                double* pull = nullptr);
+
+  /// Writes the weights of the base rows in each output of the last run, [count][m]; infinite for a row that enters in
+  /// another way. Only for inboxes with a mixing.
+  void base_weights(double* weights);
 
   /// The share of messages [honest, n) in the weights of the last output, by absolute value, per inbox: NaN when the
   /// rule is not a weighting. Waits for the result.

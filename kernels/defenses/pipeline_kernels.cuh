@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/defenses/defense.cuh"
 #include "kernels/exec/launch.cuh"
 #include "kernels/passes/inbox.cuh"
 
@@ -273,6 +274,44 @@ struct MeasureOutput {
     double* target = outcome + 2 * (c * variants + variant);
     target[0] = square > 0 ? square : 0;
     target[1] = along;
+  }
+};
+
+/// The weights of the base rows in outputs that are in part, or all, what a column or custom rule made of its sources.
+struct BaseWeights {
+  const double* weights;  ///< [problems][anchor + 1] over the base rows and, last, what the rule made; null: that alone
+  int anchor;
+  Sources sources;
+  int m;
+  std::int64_t stride;
+  double* out;  ///< m for each problem, `stride` apart
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const std::int64_t b = index / m;
+    const int p = static_cast<int>(index % m);
+    const double weight = weights != nullptr ? weights[b * (anchor + 1) + p] : 0;
+    const double share = weights != nullptr ? weights[b * (anchor + 1) + anchor] : 1;
+    out[b * stride + p] = share != 0 ? weight + share * sources.weight(b, p) : weight;
+  }
+};
+
+/// What base row `direction` brings of an output's inner product with it: its weight times its square or, where it
+/// enters otherwise than by a weight, all there is unless the output is that of variant 0.
+struct MeasurePull {
+  const double* weights;   ///< [problems][stride]
+  const double* products;  ///< [problems / variants][size][size]
+  int stride, size, variants, direction;
+  const double* outcome;  ///< [problems][2]
+  double* pull;
+
+  GAUNTLET_HD void operator()(std::int64_t b) const {
+    const double weight = weights[b * stride + direction];
+    const double* other = outcome + 2 * (b - b % variants);
+    pull[b] = 0;
+    if (fabs(weight) == INFINITY)
+      pull[b] = outcome[2 * b] != other[0] || outcome[2 * b + 1] != other[1] ? outcome[2 * b + 1] : 0;
+    else if (weight != 0)
+      pull[b] = weight * products[(b / variants * size + direction) * size + direction];
   }
 };
 

@@ -23,7 +23,7 @@ struct Defense::State {
   Array<float*> memory_rows, anchor_rows, rehearsed_rows;
   Array<const float*> table;  ///< [count][m + kept + 1]
   Array<double> gram_parts, products, dot_parts, dot_products;
-  Array<double> rule_mixing, rule_base, variant_mixing, measure_parts;
+  Array<double> rule_mixing, rule_base, variant_mixing, variant_weights, measure_parts;
   std::unique_ptr<CustomStage::Bound> custom;
   detail::Workspace work, rehearsal;
 
@@ -256,7 +256,7 @@ struct Defense::State {
 
   /// Rehearsal of a column rule: one fused pass over all variants.
   void measure_columns(const double* mixings, const Solved& solved, int variants, const double* reference,
-                       int direction, double* outcome) {
+                       int direction, double* outcome, double* pull) {
     ColumnTrial trial{job.inboxes.base, solved.seen, variants, mixings, reference, direction};
     if (solved.seen_mixing != nullptr) {
       const std::int64_t entries = std::int64_t{rehearsal.problems} * solved.seen * m;
@@ -269,21 +269,40 @@ struct Defense::State {
     if (const std::size_t parts = measure_scratch(exec, trial); measure_parts.size() < parts)
       measure_parts = Array<double>(exec, parts);
     rule->as_column_rule()->measure(exec, trial, measure_parts.data(), outcome);
+    if (pull == nullptr) return;
+    const Sources sources{trial.mixings, solved.seen, m};
+    parallel_for(exec, "base weights", std::int64_t{rehearsal.problems} * m,
+                 detail::BaseWeights{nullptr, 0, sources, m, m, weights_of_variants(variants)});
+    measure_pull(variant_weights.data(), m, variants, direction, outcome, pull);
+  }
+
+  double* weights_of_variants(int variants) {
+    const auto size = static_cast<std::size_t>(count) * variants * m;
+    if (variant_weights.size() < size) variant_weights = Array<double>(exec, size);
+    return variant_weights.data();
+  }
+
+  void measure_pull(const double* weights, int stride, int variants, int direction, const double* outcome,
+                    double* pull) {
+    parallel_for(exec, "measure pull", std::int64_t{count} * variants,
+                 detail::MeasurePull{weights, products.data(), stride, m + kept, variants, direction, outcome, pull});
   }
 
   /// Rehearsal of a Gram rule: nothing of size d is touched.
   void measure_weights(const double* mixings, const double* grams, int variants, const double* reference, int direction,
-                       double* outcome) {
+                       double* outcome, double* pull) {
     if (has_meta) apply_metas(rehearsal, grams, mixings, false);
     to_base(rehearsal, mixings, rehearsal.base.data());
     const int size = m + kept;
     parallel_for(exec, "measure", rehearsal.problems,
                  detail::MeasureWeights{products.data(), rehearsal.base.data(), reference, size, size + 1, m, variants,
                                         direction, outcome});
+    if (pull != nullptr) measure_pull(rehearsal.base.data(), size + 1, variants, direction, outcome, pull);
   }
 
   /// Rehearsal of anything else: the whole pipeline, once per variant.
-  void measure_outputs(const double* mixings, int variants, const double* reference, int direction, double* outcome) {
+  void measure_outputs(const double* mixings, int variants, const double* reference, int direction, double* outcome,
+                       double* pull) {
     allocate_dots();
     const std::int64_t entries = std::int64_t{n} * m;
     if (rehearsed.rows() == 0) {
@@ -300,7 +319,19 @@ struct Defense::State {
       parallel_for(exec, "measure", count,
                    detail::MeasureOutput{products.data(), dot_products.data(), reference, size, size, m, variants, v,
                                          direction, outcome});
+      if (pull != nullptr)
+        base_weights(weights_of_variants(variants) + std::int64_t{v} * m, std::int64_t{variants} * m);
     }
+    if (pull != nullptr) measure_pull(variant_weights.data(), m, variants, direction, outcome, pull);
+  }
+
+  /// After run_into(): the weights of the base rows in each output, `stride` from one output to the next.
+  void base_weights(double* weights, std::int64_t stride) {
+    Sources sources{rule_mixing.data(), pipeline->rows_out(), m};
+    if (custom != nullptr && custom->sources().rows > 0) sources = custom->sources();
+    const bool weighed = gram_rule != nullptr || has_meta;
+    parallel_for(exec, "base weights", std::int64_t{count} * m,
+                 detail::BaseWeights{weighed ? work.base.data() : nullptr, m + kept, sources, m, stride, weights});
   }
 
   /// A pipeline of pre-aggregators: out is [count][rows_out].
@@ -325,7 +356,8 @@ void Defense::run(bool rehearsal) {
   state_->gram_ready = rehearsal && state_->gram_ready;
 }
 
-void Defense::rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome) {
+void Defense::rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome,
+                       double* pull) {
   State& s = *state_;
   const bool in_column_space = s.rule != nullptr && s.rule->as_column_rule() != nullptr && !s.has_meta;
   if (!in_column_space) s.need_full_gram();
@@ -337,13 +369,15 @@ void Defense::rehearse(const double* mixings, int variants, const double* refere
     const double* grams = s.message_grams(s.rehearsal, mixings);
     const State::Solved solved = s.solve_stages(s.rehearsal, grams);
     if (in_column_space)
-      s.measure_columns(mixings, solved, variants, reference, direction, outcome);
+      s.measure_columns(mixings, solved, variants, reference, direction, outcome, pull);
     else
-      s.measure_weights(mixings, grams, variants, reference, direction, outcome);
+      s.measure_weights(mixings, grams, variants, reference, direction, outcome, pull);
   } else {
-    s.measure_outputs(mixings, variants, reference, direction, outcome);
+    s.measure_outputs(mixings, variants, reference, direction, outcome, pull);
   }
 }
+
+void Defense::base_weights(double* weights) { state_->base_weights(weights, state_->m); }
 
 std::vector<double> Defense::weight_share(int honest) const {
   const State& s = *state_;

@@ -135,6 +135,8 @@ class Safeguard final : public CustomStage {
                 JudgeSums{guard, n, count, products.data(), admitted.data(), job.round, good.data()});
     }
 
+    Sources sources() const override { return output.sources(job); }
+
     Exec& exec;
     Job job;
     Guard guard;

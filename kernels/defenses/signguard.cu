@@ -163,6 +163,8 @@ class SignGuard final : public CustomStage {
       output.write(exec, job, weights.data());
     }
 
+    Sources sources() const override { return output.sources(job); }
+
     Exec& exec;
     Job job;
     double lower, upper;

@@ -16,8 +16,9 @@ namespace gauntlet {
 class DefenseRehearsal final : public Rehearsal {
  public:
   explicit DefenseRehearsal(Defense& defense) : defense_(defense) {}
-  void rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome) override {
-    defense_.rehearse(mixings, variants, reference, direction, outcome);
+  void rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome,
+                double* pull) override {
+    defense_.rehearse(mixings, variants, reference, direction, outcome, pull);
   }
 
  private:
