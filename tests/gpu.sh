@@ -94,7 +94,7 @@ matrix() {
   shift 3
   # The CPU only shows that the steps work.
   [ $device = cuda ] || set -- "$@" --set rounds=20 --set seeds='[0]'
-  step "$limit" "$name" "$gauntlet" run "experiments/$spec.toml" --out "$logs/$name" "$@"
+  step "$limit" "$name" "$gauntlet" run "experiments/$spec.toml" --out "../logs/$name" "$@"
   status=$?
   rm -f "$logs/$name/.lock"
   return $status
@@ -164,8 +164,7 @@ check() {
   same_bytes same-bytes-again quickstart quickstart-again
   sharded quickstart
   if [ $device = cuda ]; then
-    step 30 quickstart-uncaptured env GAUNTLET_GRAPH=off "$gauntlet" run experiments/quickstart.toml --device cuda \
-      --out "$logs/quickstart-uncaptured"
+    GAUNTLET_GRAPH=off matrix 30 quickstart-uncaptured quickstart --device cuda
     same_bytes same-bytes-uncaptured quickstart quickstart-uncaptured
     # Other products of matrices: the library may choose another kernel for another number of cells.
     local mlp=(--set 'task.model="mlp(hidden=[100])"' --set rounds=20)
@@ -208,6 +207,9 @@ speed() {
   for back in cuda cpu; do matrix 60 mnist-$back mnist --device $back "${mnist[@]}"; done
   agree mnist-agrees mnist-cuda mnist-cpu
   matrix 60 full-matrix full-matrix --device cuda --set rounds=20 --set evaluate_every=20
+  # The tables of the repository that need no more than MNIST.
+  local paper
+  for paper in byzfl-like signsgd-fd ctma mu2 seesaw; do matrix 90 $paper $paper --device cuda; done
   step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml --device cuda \
     --out "$work/memcheck" --quiet --set rounds=8 --set evaluate_every=8 --set seeds='[0]' \
     --set task.dataset='"synthetic-digits(train=300, test=100)"' --set task.batch=5
