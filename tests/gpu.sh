@@ -166,9 +166,10 @@ check() {
   if [ $device = cuda ]; then
     GAUNTLET_GRAPH=off matrix 30 quickstart-uncaptured quickstart --device cuda
     same_bytes same-bytes-uncaptured quickstart quickstart-uncaptured
-    # Other products of matrices: the library may choose another kernel for another number of cells.
-    local mlp=(--set 'task.model="mlp(hidden=[100])"' --set rounds=20)
+    # Products of matrices: the library would choose other kernels for other numbers of cells.
+    local mlp=(--set 'task.model="mlp(hidden=[100])"' --set rounds=20) cnn=(--set task.model=cnn --set rounds=4)
     matrix 30 mlp quickstart --device cuda "${mlp[@]}" && sharded mlp "${mlp[@]}"
+    matrix 30 cnn quickstart --device cuda "${cnn[@]}" && sharded cnn "${cnn[@]}"
     matrix 30 quickstart-cpu quickstart --device cpu && agree backends-agree quickstart quickstart-cpu
     # Rows of a layer that are aligned to four bytes only.
     for back in cuda cpu; do
@@ -201,15 +202,15 @@ speed() {
   shown 30 rules-64 "${bench[@]}" rules --cells 64 --device cuda
   shown 20 round-64-uncaptured env GAUNTLET_GRAPH=off "${bench[@]}" round --cells 64 --device cuda
   shown 20 rules-wide "${bench[@]}" rules --cells 16 --workers 64 --byzantine 15 --dimension 65536 --device cuda
-  shown 20 rules-deep "${bench[@]}" rules --cells 16 --workers 25 --byzantine 5 --dimension 431080 --device cuda
+  shown 40 rules-deep "${bench[@]}" rules --cells 16 --workers 25 --byzantine 5 --dimension 431080 --device cuda
   shown 40 kernels kernels
   local mnist=(--set rounds=100 --set seeds='[0, 1]' --set workers.byzantine=3) back
   for back in cuda cpu; do matrix 60 mnist-$back mnist --device $back "${mnist[@]}"; done
   agree mnist-agrees mnist-cuda mnist-cpu
-  matrix 60 full-matrix full-matrix --device cuda --set rounds=20 --set evaluate_every=20
+  matrix 100 full-matrix full-matrix --device cuda --set rounds=20 --set evaluate_every=20
   # The tables of the repository that need no more than MNIST.
   local paper
-  for paper in byzfl-like signsgd-fd ctma mu2 seesaw; do matrix 90 $paper $paper --device cuda; done
+  for paper in byzfl-like signsgd-fd ctma mu2; do matrix 90 $paper $paper --device cuda; done
   step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" run experiments/quickstart.toml --device cuda \
     --out "$work/memcheck" --quiet --set rounds=8 --set evaluate_every=8 --set seeds='[0]' \
     --set task.dataset='"synthetic-digits(train=300, test=100)"' --set task.batch=5

@@ -19,7 +19,7 @@ for binary in gauntlet tests/gauntlet_tests tests/gauntlet_example; do
   strip -o "$pack/bin/$(basename "$binary")" "build/carry/$binary"
   # Every Linux has the C library, and the toolkit of that machine cuBLAS.
   missing=$(readelf -d "build/carry/$binary" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
-    grep -vE '^(lib(c|m|pthread|dl|rt|cublas)\.so|ld-linux)' || true)
+    grep -vE '^(lib(c|m|pthread|dl|rt|cublas|cublasLt)\.so|ld-linux)' || true)
   if [ -n "$missing" ]; then
     printf '%s needs what a bare machine may not have: %s\n' "$binary" "$missing" >&2
     status=1
