@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/data/load.hpp"
+#include "src/simulation.hpp"
+#include "tests/backends.hpp"
+#include "tests/support.hpp"
+
+/// Small simulations for the tests on the emulated device.
+namespace gauntlet {
+
+/// Long enough for some rounds to be replayed.
+constexpr int test_rounds = 8;
+
+inline Cell small_cell(const std::string& attack, const std::string& defense, int n = 7, int f = 2) {
+  Cell cell;
+  cell.dataset = "gaussian-mixture(classes=3, features=6, train=200, test=40)", cell.model = "softmax";
+  cell.partition = "iid", cell.batch = 4;
+  cell.workers = n, cell.byzantine = cell.declared = f;
+  cell.estimator = "momentum", cell.optimizer = "sgd", cell.schedule = "cosine", cell.protocol = "server";
+  cell.learning_rate = 0.1, cell.weight_decay = 1e-3;
+  cell.attack = attack, cell.defense = defense;
+  cell.rounds = test_rounds, cell.evaluate_every = 4;
+  return cell;
+}
+
+/// All numbers of the results, byte by byte.
+inline std::string bytes_of(const std::vector<CellResult>& results) {
+  std::string bytes;
+  const auto add = [&](const auto& value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  for (const CellResult& result : results) {
+    add(result.status);
+    for (const Evaluation& e : result.evaluations) {
+      for (const double value : {e.train_loss, e.test_loss, e.test_accuracy, e.aggregate_norm, e.aggregate_error,
+                                 e.aggregate_cosine, e.byzantine_weight, e.learning_rate, e.optimum_distance})
+        add(value);
+      for (const double value : e.worker_weights) add(value);
+      for (const double value : e.worker_error_rates) add(value);
+    }
+  }
+  return bytes;
+}
+
+/// One cohort, from the start to the end; `messages` gets what a user would be told.
+inline std::vector<CellResult> simulate(const std::vector<Cell>& cells, std::vector<std::string>* messages = nullptr) {
+  Exec exec(Backend::cuda);
+  const Cell& cell = cells.front();
+  const int receivers = cell.byzantine_data ? cell.workers : cell.workers - cell.byzantine;
+  const auto data = std::make_shared<DeviceData>(exec, load_dataset(cell.dataset, "", cell.seed, receivers));
+  SimulationHooks hooks;
+  if (messages != nullptr) hooks.message = [=](const std::string& text) { messages->push_back(text); };
+  return Simulation(exec, cells, data).run(hooks);
+}
+
+}  // namespace gauntlet
