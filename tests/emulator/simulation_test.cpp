@@ -72,11 +72,10 @@ TEST_CASE("every attack is replayed as it is launched", "[replay]") {
   check_replayed(cells);
 }
 
-TEST_CASE("attacks that search are replayed as they are launched", "[replay]") {
-  std::vector<Cell> cells;
-  for (const char* attack : {"seesaw(budget=search)", "seesaw(pivot=workers, budget=search)", "optimal", "finite-norm"})
-    for (const char* defense : {"median", "geometric-median", "signsgd-fd", "centered-clipping"})
-      cells.push_back(small_cell(attack, defense));
+TEST_CASE("attacks that search in other ways are replayed as they are launched", "[replay]") {
+  std::vector<Cell> cells = {small_cell("seesaw(pivot=workers, budget=search)", "median"),
+                             small_cell("seesaw(budget=search)", "signsgd-fd")};
+  for (const char* defense : {"geometric-median", "centered-clipping"}) cells.push_back(small_cell("ipm", defense));
   check_replayed(cells);
 }
 
