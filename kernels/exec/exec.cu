@@ -146,11 +146,11 @@ Exec::~Exec() {
 void* Exec::blas() {
 #if GAUNTLET_CUDA
   if (cuda() && blas_ == nullptr) {
+    if (workspace_ == nullptr) GAUNTLET_CHECK(cudaMalloc(&workspace_, blas_workspace_bytes));
     cublasHandle_t handle;
     check_blas(cublasCreate(&handle));
     blas_ = handle;
     check_blas(cublasSetStream(handle, stream_of(*this)));
-    GAUNTLET_CHECK(cudaMalloc(&workspace_, blas_workspace_bytes));
     check_blas(cublasSetWorkspace(handle, workspace_, blas_workspace_bytes));
   }
 #endif
@@ -160,7 +160,7 @@ void* Exec::blas() {
 void Exec::check_alive(const std::exception& error) {
 #if GAUNTLET_CUDA
   if (cuda() && cudaStreamSynchronize(stream_of(*this)) != cudaSuccess)
-    throw DeviceLost(device_name({backend_, device_}) + " answers no more after: " + error.what());
+    throw DeviceLost("cuda:" + std::to_string(device_) + " answers no more after: " + error.what());
 #endif
   (void)error;
 }

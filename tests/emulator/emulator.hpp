@@ -12,6 +12,7 @@ struct Faults {
   int lost_at_launch = 0;  ///< that launch, counted from 1, touches an illegal address: nothing works after it
   bool refuses_capture = false;
   bool refuses_instantiation = false;
+  bool without_pointer_tables = false;  ///< its library has no product whose kernel can be chosen by hand
 };
 
 /// The device has these faults until the end of the scope, and is then as new.

@@ -2,9 +2,9 @@
 #include <map>
 
 #include "src/runner.hpp"
-#include "tests/emulator/cells.hpp"
+#include "tests/cells.hpp"
 #include "tests/emulator/emulator.hpp"
-#include "tests/emulator/environment.hpp"
+#include "tests/environment.hpp"
 
 /// What a run makes of a device that runs out of memory, is lost, or records no graphs.
 namespace gauntlet {
@@ -117,6 +117,17 @@ TEST_CASE("where no graph can be recorded a run says so and goes on without", "[
   CHECK(off.messages == std::vector<std::string>{});
   CHECK(emulator::counts().replays == replays);
   CHECK(bytes_of(in_order(off)) == bytes_of(in_order(whole)));
+}
+
+TEST_CASE("where no kernel can be chosen for products the library's own choice does", "[faults]") {
+  const std::vector<Cell> cells = cells_of(2, {"mlp(hidden=[4])"});
+  Run whole, got;
+  run(cells, whole);
+  emulator::Faults faults;
+  faults.without_pointer_tables = true;
+  const emulator::FaultScope scope(faults);
+  run(cells, got);
+  CHECK(bytes_of(in_order(got)) == bytes_of(in_order(whole)));
 }
 
 }  // namespace

@@ -111,6 +111,8 @@ FaultScope::~FaultScope() {
   device.lost = false;
 }
 
+bool without_pointer_tables() { return device.faults.without_pointer_tables; }
+
 Counts counts() { return device.counts; }
 std::size_t used_bytes() { return memory::used_bytes(); }
 bool sees_races() { return sanitizer::threads(); }

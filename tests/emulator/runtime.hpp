@@ -17,4 +17,6 @@ cudaError_t queue(cudaStream_t stream, Task task);
 /// cudaSuccess, or why the device does nothing: it is lost, or a stream is captured (which ends the capture).
 cudaError_t refuse_within_capture();
 
+bool without_pointer_tables();  ///< one of the faults that a test can ask for
+
 }  // namespace emulator

@@ -8,13 +8,12 @@
 
 #include "src/data/load.hpp"
 #include "src/simulation.hpp"
-#include "tests/backends.hpp"
 #include "tests/support.hpp"
 
-/// Small simulations for the tests on the emulated device.
+/// Small simulations.
 namespace gauntlet {
 
-/// Long enough for some rounds to be replayed.
+/// Long enough for some rounds to be replayed on CUDA.
 constexpr int test_rounds = 8;
 
 inline Cell small_cell(const std::string& attack, const std::string& defense, int n = 7, int f = 2) {
@@ -47,8 +46,8 @@ inline std::string bytes_of(const std::vector<CellResult>& results) {
 }
 
 /// One cohort, from the start to the end; `messages` gets what a user would be told.
-inline std::vector<CellResult> simulate(const std::vector<Cell>& cells, std::vector<std::string>* messages = nullptr) {
-  Exec exec(Backend::cuda);
+inline std::vector<CellResult> simulate(Exec& exec, const std::vector<Cell>& cells,
+                                        std::vector<std::string>* messages = nullptr) {
   const Cell& cell = cells.front();
   const int receivers = cell.byzantine_data ? cell.workers : cell.workers - cell.byzantine;
   const auto data = std::make_shared<DeviceData>(exec, load_dataset(cell.dataset, "", cell.seed, receivers));
