@@ -97,7 +97,7 @@ DeviceChoice choose_device(const std::string& text) {
   }
   if (device < 0) throw UserError("unknown device '" + text + "'; use auto, cpu, cuda or cuda:N");
   if (!built_with_cuda())
-    throw UserError("device '" + text + "': this build has no CUDA; rebuild with the CUDA toolkit or use --device cpu");
+    throw UserError("device '" + text + "': this build has no CUDA; build with GAUNTLET_CUDA=ON or use --device cpu");
   const int devices = cuda_device_count();
   if (device >= devices)
     throw UserError("device '" + text + "': " +
@@ -125,7 +125,7 @@ Exec::Exec(Backend backend, int device) : backend_(backend), device_(device) {
     stream_ = stream;
   }
 #else
-  if (cuda()) throw UserError("this build has no CUDA; rebuild with the CUDA toolkit or use --device cpu");
+  if (cuda()) throw UserError("this build has no CUDA; build with GAUNTLET_CUDA=ON or use --device cpu");
 #endif
   if (emulated && !cuda()) throw UserError("the emulated device's build has no CPU back end; use --device cuda");
   timer_ = make_timer(*this);

@@ -37,7 +37,7 @@ int doctor() {
   for (const auto& [name, version] : session.libraries) line(name, version);
   const int devices = cuda_device_count();
   if (!built_with_cuda()) {
-    line("cuda", "not in this build: install the CUDA toolkit and build again");
+    line("cuda", "not in this build: build with GAUNTLET_CUDA=ON and the CUDA toolkit, 13.0 or newer");
   } else if (devices == 0) {
     line("cuda", "in this build, but no device or driver found; runs go to the CPU");
   }
