@@ -6,7 +6,7 @@
 #include <string>
 
 #include "kernels/protocols/messages.cuh"
-#include "src/npy.hpp"
+#include "src/data/npy.hpp"
 #include "tests/backends.hpp"
 #include "tests/support.hpp"
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "src/npy.hpp"
+#include "src/data/npy.hpp"
 #include "tests/command.hpp"
 
 /// Every bad input ends the program with exit code 2 and one line that says what is wrong and where, and changes

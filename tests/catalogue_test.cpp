@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/catalogue.hpp"
+#include "src/plan/catalogue.hpp"
 
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "src/listing.hpp"
+#include "src/report/listing.hpp"
 #include "tests/support.hpp"
 
 namespace gauntlet {

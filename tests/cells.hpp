@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "src/data/load.hpp"
-#include "src/simulation.hpp"
+#include "src/run/simulation.hpp"
 #include "tests/support.hpp"
 
 /// Small simulations.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/defenses/aggregate.cuh"
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 #include "tests/backends.hpp"
 #include "tests/reference.hpp"
 #include "tests/support.hpp"

@@ -2,7 +2,7 @@
 #include <toml++/toml.h>
 #include <set>
 
-#include "src/npy.hpp"
+#include "src/data/npy.hpp"
 #include "tests/backends.hpp"
 #include "tests/defense_support.hpp"
 #include "tests/support.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/eigenpair.cuh"
+#include "kernels/defenses/shared/eigenpair.cuh"
 
 #include <random>
 

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "kernels/exec/error.hpp"
-#include "src/npy.hpp"
+#include "src/data/npy.hpp"
 
 /// Any bytes are either a matrix of the size that it says, or a UserError.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

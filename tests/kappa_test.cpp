@@ -2,7 +2,7 @@
 #include "src/bench/kappa.hpp"
 
 #include "kernels/attacks/attack.cuh"
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 #include "tests/command.hpp"
 
 /// The robustness coefficients that defenses declare, against what attacks find.

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <limits>
 
-#include "src/npy.hpp"
+#include "src/data/npy.hpp"
 #include "src/report/atomic_file.hpp"
 #include "tests/support.hpp"
 

@@ -3,7 +3,7 @@
 #include <set>
 #include <sstream>
 
-#include "src/npy.hpp"
+#include "src/data/npy.hpp"
 #include "src/spec/spec.hpp"
 #include "tests/command.hpp"
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/simulation.hpp"
+#include "src/run/simulation.hpp"
 
 #include <cmath>
 #include <map>
 
 #include "kernels/attacks/attack.cuh"
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 #include "kernels/estimators/estimator.cuh"
 #include "kernels/models/model.cuh"
 #include "kernels/optimizers/optimizer.cuh"

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <set>
 
-#include "src/plan.hpp"
+#include "src/plan/plan.hpp"
 #include "tests/support.hpp"
 
 namespace gauntlet {

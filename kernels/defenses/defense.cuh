@@ -18,7 +18,7 @@
 namespace gauntlet {
 
 /// What a stage must know of the inbox before it can work.
-enum class Need { nothing, norms, gram };
+enum class Reads { nothing, norms, gram };
 
 /// What the one memory row of a Gram rule holds, if it has one.
 enum class MemoryRow {
@@ -32,7 +32,7 @@ struct Gram {
   int n = 0;                         ///< messages
   int f = 0;                         ///< declared Byzantine among them
   int size = 0;                      ///< n + memory rows
-  const double* products = nullptr;  ///< size × size; with Need::norms only the diagonal
+  const double* products = nullptr;  ///< size × size; with Reads::norms only the diagonal
   std::uint64_t seed = 0;            ///< of the cell, for stages that draw at random
   std::uint32_t round = 0;
 
@@ -80,7 +80,7 @@ class Stage {
  public:
   virtual ~Stage() = default;
   virtual StageRole role() const { return StageRole::rule; }
-  virtual Need need() const { return Need::nothing; }
+  virtual Reads reads() const { return Reads::nothing; }
   /// Doubles of scratch per inbox of n messages.
   virtual std::size_t scratch(int n) const { return (void)n, 0; }
   /// Padded vectors of d numbers that it keeps per inbox of n messages; cohorts are sized with it.
@@ -129,7 +129,7 @@ class PreAggregator : public Stage {
 class MetaAggregator : public Stage {
  public:
   StageRole role() const override { return StageRole::meta_aggregator; }
-  Need need() const override { return Need::gram; }
+  Reads reads() const override { return Reads::gram; }
   const MetaAggregator* as_meta_aggregator() const override { return this; }
   /// Writes n + 1 weights per inbox: over the messages, then over a.
   virtual void refine(Exec& exec, const GramBatch& batch, double* weights) const = 0;
@@ -187,7 +187,7 @@ class CustomStage : public Stage {
 
 /// What the functors below may leave out.
 struct GramFunctor {
-  static constexpr Need need = Need::gram;
+  static constexpr Reads reads = Reads::gram;
   MemoryRow memory_row() const { return MemoryRow::none; }
   int trusted_batch() const { return 0; }
   std::size_t scratch(int n) const { return (void)n, 0; }
@@ -218,7 +218,7 @@ template <class Functor, class Base>
 class GramStage : public Base {
  public:
   explicit GramStage(Functor functor) : functor_(functor) {}
-  Need need() const override { return Functor::need; }
+  Reads reads() const override { return Functor::reads; }
   std::size_t scratch(int n) const override { return functor_.scratch(n); }
 
  protected:

@@ -7,8 +7,8 @@
 
 #include "kernels/exec/array.cuh"
 #include "kernels/exec/round_window.cuh"
-#include "kernels/passes/gather.cuh"
 #include "kernels/registry/registry.hpp"
+#include "kernels/samples/gather.cuh"
 
 namespace gauntlet {
 

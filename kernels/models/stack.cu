@@ -2,7 +2,7 @@
 #include <cctype>
 
 #include "kernels/models/network.cuh"
-#include "kernels/registry/message_text.hpp"
+#include "kernels/registry/text.hpp"
 
 namespace gauntlet {
 namespace {

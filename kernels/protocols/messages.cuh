@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/attacks/attack.cuh"
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 
 /// Attacks on messages that are given rather than computed: what the command line's `attack`, `verify` and the tests
 /// use.

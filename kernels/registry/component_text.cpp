@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/exec/error.hpp"
-#include "kernels/registry/message_text.hpp"
 #include "kernels/registry/parameters.hpp"
+#include "kernels/registry/text.hpp"
 
 namespace gauntlet {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "kernels/exec/error.hpp"
-#include "kernels/registry/message_text.hpp"
 #include "kernels/registry/parameters.hpp"
+#include "kernels/registry/text.hpp"
 
 namespace gauntlet {
 namespace {

@@ -9,7 +9,7 @@
 #include <stdexcept>
 
 #include "kernels/exec/error.hpp"
-#include "kernels/registry/message_text.hpp"
+#include "kernels/registry/text.hpp"
 
 namespace gauntlet {
 namespace {

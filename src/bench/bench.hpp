@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 #include "kernels/exec/exec.cuh"
 
 namespace gauntlet {

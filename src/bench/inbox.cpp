@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 #include "src/bench/bench.hpp"
 #include "src/data/random.hpp"
 

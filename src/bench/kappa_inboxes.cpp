@@ -4,7 +4,7 @@
 #include "src/bench/kappa.hpp"
 #include "src/data/load.hpp"
 #include "src/data/random.hpp"
-#include "src/simulation.hpp"
+#include "src/run/simulation.hpp"
 
 namespace gauntlet {
 

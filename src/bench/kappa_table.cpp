@@ -10,11 +10,11 @@
 #include <optional>
 #include <thread>
 
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 #include "src/bench/kappa.hpp"
 #include "src/report/atomic_file.hpp"
-#include "src/runner.hpp"
-#include "src/session.hpp"
+#include "src/run/runner.hpp"
+#include "src/run/session.hpp"
 
 namespace gauntlet {
 

@@ -11,10 +11,10 @@
 
 #include "kernels/models/model.cuh"
 #include "src/bench/bench.hpp"
-#include "src/cohort.hpp"
 #include "src/data/load.hpp"
-#include "src/runner.hpp"
-#include "src/simulation.hpp"
+#include "src/run/cohort.hpp"
+#include "src/run/runner.hpp"
+#include "src/run/simulation.hpp"
 
 namespace gauntlet {
 

@@ -11,8 +11,8 @@
 #include <new>
 
 #include "kernels/exec/error.hpp"
-#include "kernels/registry/message_text.hpp"
-#include "src/catalogue.hpp"
+#include "kernels/registry/text.hpp"
+#include "src/plan/catalogue.hpp"
 
 namespace gauntlet {
 namespace {

@@ -7,11 +7,11 @@
 #include <filesystem>
 
 #include "gauntlet/build_info.hpp"
-#include "src/catalogue.hpp"
 #include "src/commands/commands.hpp"
 #include "src/data/load.hpp"
-#include "src/runner.hpp"
-#include "src/session.hpp"
+#include "src/plan/catalogue.hpp"
+#include "src/run/runner.hpp"
+#include "src/run/session.hpp"
 
 namespace gauntlet {
 namespace {

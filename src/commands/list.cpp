@@ -8,8 +8,8 @@
 
 #include "kernels/exec/error.hpp"
 #include "src/commands/commands.hpp"
-#include "src/listing.hpp"
 #include "src/report/atomic_file.hpp"
+#include "src/report/listing.hpp"
 
 namespace gauntlet {
 namespace {

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <utility>
 
-#include "kernels/defenses/pipeline.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 
 namespace gauntlet {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "src/npy.hpp"
+#include "src/data/npy.hpp"
 
 /// The files of the commands that work on given messages: `--input FILE` and `--trusted FILE`.
 namespace gauntlet {

@@ -7,12 +7,12 @@
 #include <memory>
 
 #include "src/commands/commands.hpp"
-#include "src/plan.hpp"
+#include "src/plan/plan.hpp"
 #include "src/report/progress.hpp"
 #include "src/report/results.hpp"
 #include "src/report/table.hpp"
-#include "src/runner.hpp"
-#include "src/session.hpp"
+#include "src/run/runner.hpp"
+#include "src/run/session.hpp"
 #include "src/spec/spec.hpp"
 
 namespace gauntlet {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/plan.hpp"
+#include "src/plan/plan.hpp"
 
 namespace gauntlet {
 

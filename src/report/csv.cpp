@@ -9,8 +9,8 @@
 
 #include "kernels/exec/error.hpp"
 #include "kernels/registry/parameters.hpp"
+#include "kernels/registry/text.hpp"
 #include "src/report/atomic_file.hpp"
-#include "src/spec/number_text.hpp"
 
 namespace gauntlet {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "src/plan.hpp"
+#include "src/plan/plan.hpp"
 #include "src/report/atomic_file.hpp"
 #include "src/report/cell_rows.hpp"
 #include "src/report/manifest.hpp"

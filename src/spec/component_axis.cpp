@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "kernels/registry/message_text.hpp"
-#include "src/spec/number_text.hpp"
+#include "kernels/registry/text.hpp"
 #include "src/spec/table_reader.hpp"
 
 namespace gauntlet {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/spec/number_text.hpp"
+#include "kernels/registry/text.hpp"
 #include "src/spec/spec.hpp"
 
 namespace gauntlet {

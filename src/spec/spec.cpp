@@ -6,7 +6,7 @@
 #include <fstream>
 #include <limits>
 
-#include "kernels/registry/message_text.hpp"
+#include "kernels/registry/text.hpp"
 #include "src/spec/table_reader.hpp"
 
 namespace gauntlet {

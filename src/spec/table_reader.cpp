@@ -6,8 +6,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "kernels/registry/message_text.hpp"
-#include "src/spec/number_text.hpp"
+#include "kernels/registry/text.hpp"
 
 namespace gauntlet {
 namespace {

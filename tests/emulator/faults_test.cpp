@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
 
-#include "src/runner.hpp"
+#include "src/run/runner.hpp"
 #include "tests/cells.hpp"
 #include "tests/emulator/emulator.hpp"
 #include "tests/environment.hpp"

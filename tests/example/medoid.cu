@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/median.cuh"
+#include "kernels/defenses/shared/median.cuh"
 
 namespace gauntlet {
 namespace {

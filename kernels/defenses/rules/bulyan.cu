@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/shared/krum_score.cuh"
+#include "kernels/defenses/shared/median.cuh"
+#include "kernels/exec/array.cuh"
+#include "kernels/passes/passes.cuh"
+
+namespace gauntlet {
+namespace {
+
+/// Picks messages one after the other by Krum among those left, and writes what it makes of each pick as a row of a
+/// selection matrix: the message picked, or in the peers' forms the mean of it and the next best.
+struct KrumSelection : GramFunctor {
+  enum class Form { paper, initial, subtracted };
+  Form form = Form::paper;
+  int power = 2;
+  int m = 1;  ///< messages in the first mean; not in the paper's form
+
+  int picks(int n, int f) const { return n - 2 * f - (form == Form::paper ? 0 : 2); }
+  std::size_t scratch(int n) const { return 2 * static_cast<std::size_t>(n); }
+
+  GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* selection, double* scratch) const {
+    if (form == Form::paper)
+      by_scores_of_the_rest(team, gram, selection, scratch);
+    else
+      by_first_scores(team, gram, selection, scratch, scratch + gram.n);
+  }
+
+  GAUNTLET_HD static double ranked(const Gram& gram, int i, double score) {
+    return score < INFINITY ? score : gram.norm(i) < INFINITY ? 1.7e308 : 1.75e308;
+  }
+
+  GAUNTLET_HD void by_scores_of_the_rest(const Team& team, const Gram& gram, double* selection, double* taken) const {
+    const int n = gram.n, f = gram.f, picks = n - 2 * f;
+    const KrumScore krum{0, power};
+    team.each(n, [=](int i) { taken[i] = 0; });
+    for (int pick = 0; pick < picks; ++pick) {
+      // Among r messages the score counts r − f − 2 neighbors; the paper's last rounds would leave none.
+      const int left = n - pick - f - 2, neighbors = left > 1 ? left : 1;
+      const int best = team.argmin(n, [=](int i) -> double {
+        if (taken[i] != 0) return INFINITY;
+        const auto square = [=](int j) -> double { return j == i || taken[j] != 0 ? INFINITY : gram.distance2(i, j); };
+        double total = 0;
+        for_smallest(n, neighbors, square, [&](int j) { total += krum.raise(square(j)); });
+        return ranked(gram, i, total);
+      });
+      team.each(n, [=](int i) { selection[std::int64_t{pick} * n + i] = i == best; });
+      team.once([=] { taken[best] = 1; });
+    }
+  }
+
+  /// Scores that are computed once; `subtracted`: less the distances to those of the nearest that are picked already.
+  GAUNTLET_HD void by_first_scores(const Team& team, const Gram& gram, double* selection, double* taken,
+                                   double* scores) const {
+    const int n = gram.n, f = gram.f, picks = n - 2 * f - 2;
+    const bool subtracts = form == Form::subtracted;
+    const int neighbors = subtracts ? n - f - 2 : m;
+    const KrumScore krum{neighbors, power};
+    team.each(n, [=](int i) {
+      taken[i] = 0;
+      scores[i] = ranked(gram, i, krum(gram, i));
+    });
+    for (int pick = 0; pick < picks; ++pick) {
+      const int last = n - f - 2 - pick, kept = subtracts ? m - pick : m < last ? m : last;
+      const int best = team.argmin(n, [=](int i) -> double { return taken[i] != 0 ? INFINITY : scores[i]; });
+      team.each(n, [=](int i) {
+        int before = 0;
+        for (int j = 0; j < n; ++j)
+          before += taken[j] == 0 && (scores[j] < scores[i] || (scores[j] == scores[i] && j < i));
+        selection[std::int64_t{pick} * n + i] = taken[i] == 0 && before < kept ? 1.0 / kept : 0;
+      });
+      team.once([=] { taken[best] = 1; });
+      if (!subtracts) continue;
+      team.each(n, [=](int i) {
+        if (taken[i] != 0 || scores[i] >= 1.7e308) return;
+        const double square = gram.distance2(i, best);
+        int nearer = 0;
+        for (int j = 0; j < n; ++j) {
+          const double other = j == i ? INFINITY : gram.distance2(i, j);
+          nearer += other < square || (other == square && j < best);
+        }
+        if (nearer < neighbors && square < INFINITY) scores[i] -= krum.raise(square);
+      });
+    }
+  }
+};
+
+/// Per coordinate, the mean of the `keep` values nearest to the median of those picked.
+struct NearestToMedian {
+  static constexpr bool sorted = true;
+  Median center;
+  int keep;
+
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
+    return mean_nearest(column, center(column), keep);
+  }
+};
+
+class Bulyan final : public CustomStage {
+ public:
+  Bulyan(KrumSelection selection, Median center) : selection_(selection), center_(center) {}
+
+  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
+    return std::make_unique<Run>(exec, job, selection_, center_);
+  }
+
+ private:
+  struct Run final : Bound {
+    Run(Exec& exec_, const Job& job_, KrumSelection select_, Median center_)
+        : exec(exec_), job(job_), select(select_), center(center_), n(job.inboxes.n), picks(select.picks(n, job.f)) {
+      const auto count = static_cast<std::size_t>(job.inboxes.base.count),
+                 m = static_cast<std::size_t>(job.inboxes.base.m);
+      parts = Array<double>(exec, gram_scratch(exec, job.inboxes.base));
+      products = Array<double>(exec, count * m * m);
+      seen = Array<double>(exec, count * n * n);
+      scratch = Array<double>(exec, count * select.scratch(n));
+      selection = Array<double>(exec, count * picks * n);
+      mixing = Array<double>(exec, count * picks * m);
+    }
+
+    void run(bool) override {
+      const Rows& base = job.inboxes.base;
+      const int count = base.count, m = base.m;
+      gram(exec, base, GramPart::full, parts.data(), products.data());
+      detail::mix_gram(exec, count, {products.data(), m, 1, job.inboxes.mixing, n, m, 0, 0, true, seen.data()});
+      detail::solve(exec, GramBatch{count, n, job.f, n, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
+                    selection.data(), std::int64_t{picks} * n);
+      parallel_for(exec, "compose", std::int64_t{count} * picks * m,
+                   detail::Multiply{selection.data(), job.inboxes.mixing, picks, n, m, mixing.data()});
+      reduce_columns(exec, Inboxes{base, picks, mixing.data()}, NearestToMedian{center, picks - 2 * job.f}, job.out);
+    }
+
+    Sources sources() const override { return {mixing.data(), picks, job.inboxes.base.m}; }
+
+    Exec& exec;
+    Job job;
+    KrumSelection select;
+    Median center;
+    int n, picks;
+    Array<double> parts, products, seen, scratch, selection, mixing;
+  };
+
+  KrumSelection selection_;
+  Median center_;
+};
+
+const Registered<Stage> bulyan([](Entry<Stage>& e) {
+  e.name = "bulyan";
+  e.role = "rule";
+  e.space = "custom";
+  e.summary = "picks n-2f messages by repeated Krum, then averages the n-4f values nearest the median per coordinate";
+  e.formula =
+      "S: n-2f times the Krum choice among the rest (r left: max(r-f-2, 1) neighbors); mean of n-4f nearest median";
+  e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning in Byzantium, ICML 2018";
+  e.parameters = {word("power", "2", "exponent of the distance in the score", {"1", "2", "4"}), even_parameter(),
+                  word("form", "paper",
+                       "initial: ByzantineMomentum's, with power=1, even=lower: n-2f-2 picks by the scores of the "
+                       "first, a pick the mean of the best; subtracted: its native kernels', with even=upper: scores "
+                       "less the distances to neighbors picked",
+                       {"paper", "initial", "subtracted"}),
+                  count("m", "n-f-2", "how many the first pick averages, not in form=paper", 1)};
+  e.needs = [](int n, int f) {
+    return std::string(n >= 4 * f + 3 && n <= column_limit ? "" : "4f + 3 <= n <= " + std::to_string(column_limit));
+  };
+  // Without Byzantine messages the subtracted scores of the last picks would be rounding errors.
+  e.needs_with = {{"form", [needs = e.needs](int n, int f) { return f > 0 ? needs(n, f) : "f > 0"; }}};
+  // Whichever n - 2f are picked, per coordinate at least (n-4f)/2 of S lie beyond their median m as seen from mean_S,
+  // so (m - mean_S)^2 <= rV. Of the picks n - 3f are of S, so the n - 4f nearest to m are on average, in squares, no
+  // farther from it than these: r/2 (V + rV). Twice the sum of both bounds the result.
+  e.kappa = {"r (3 + r), r = 2(n-f)/(n-4f), derived", [](int n, int f, double) {
+               const double r = 2.0 * (n - f) / (n - 4 * f);
+               return r * (3 + r);
+             }};
+  e.known_answers = {{"", 1, {{0}, {1}, {2}, {3}, {4}, {5}, {90}}, {{2}}}, {"", 0, {{0}, {3}, {9}}, {{4}}}};
+  e.make = [](const Arguments& a) {
+    KrumSelection selection;
+    selection.power = std::stoi(a.word("power"));
+    if (a.is("form", "paper")) {
+      if (a.given("m")) throw UserError("bulyan: m is for form=initial and form=subtracted");
+    } else {
+      selection.form = a.is("form", "initial") ? KrumSelection::Form::initial : KrumSelection::Form::subtracted;
+      selection.m = a.count("m");
+      const int most = a.n() - a.f() - 2, least = a.is("form", "initial") ? 1 : selection.picks(a.n(), a.f());
+      if (selection.m < least || selection.m > most)
+        throw UserError("bulyan: m = " + std::to_string(selection.m) + " is out of range " + std::to_string(least) +
+                        ".." + std::to_string(most));
+    }
+    return std::make_unique<Bulyan>(selection, median_of(a));
+  };
+});
+
+}  // namespace
+}  // namespace gauntlet

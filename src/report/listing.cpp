@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "src/report/listing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace gauntlet {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* kind_name(ParameterKind kind) {
+  switch (kind) {
+    case ParameterKind::count:
+      return "count";
+    case ParameterKind::number:
+      return "number";
+    case ParameterKind::flag:
+      return "flag";
+    case ParameterKind::word:
+      return "word";
+    case ParameterKind::list:
+      return "list";
+    case ParameterKind::pipelines:
+      return "pipelines";
+    case ParameterKind::text:
+      return "text";
+  }
+  return "";
+}
+
+/// The condition on n and f as the component words it. No component works for one worker that is Byzantine.
+std::string condition(const Component& component) { return component.needs ? component.needs(1, 1) : ""; }
+
+/// The bound on the robustness coefficient, `-` for a defense without one; other components have none to show.
+std::string kappa(const Component& component) {
+  return component.role.empty() || !component.kappa.formula.empty() ? component.kappa.formula : "-";
+}
+
+/// What a parameter accepts: `0..1`, `>= 0 or auto`, `mid, lower or upper`.
+std::string accepted(const ParameterSpec& parameter) {
+  std::string result;
+  if (std::isfinite(parameter.minimum) && std::isfinite(parameter.maximum))
+    result = fmt::format("{}..{}", parameter.minimum, parameter.maximum);
+  else if (std::isfinite(parameter.minimum))
+    result = fmt::format(">= {}", parameter.minimum);
+  else if (std::isfinite(parameter.maximum))
+    result = fmt::format("<= {}", parameter.maximum);
+  else if (parameter.kind != ParameterKind::word)
+    result = parameter.kind == ParameterKind::flag ? "true or false" : kind_name(parameter.kind);
+  for (std::size_t i = 0; i < parameter.words.size(); ++i)
+    result += (result.empty() ? "" : i + 1 == parameter.words.size() ? " or " : ", ") + parameter.words[i];
+  return result;
+}
+
+Json formula_or_null(const RobustnessBound& bound) {
+  return bound.formula.empty() ? Json(nullptr) : Json(bound.formula);
+}
+
+Json bound(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json json_of(const ParameterSpec& parameter) {
+  return {{"name", parameter.name},
+          {"kind", kind_name(parameter.kind)},
+          {"default", parameter.default_value},
+          {"minimum", bound(parameter.minimum)},
+          {"maximum", bound(parameter.maximum)},
+          {"words", parameter.words},
+          {"unit", parameter.unit},
+          {"help", parameter.help}};
+}
+
+Json json_of(const Component& component) {
+  Json parameters = Json::array();
+  for (const ParameterSpec& parameter : component.parameters) parameters.push_back(json_of(parameter));
+  return {{"name", component.name},       {"aliases", component.aliases},  {"role", component.role},
+          {"space", component.space},     {"robust", component.robust},    {"summary", component.summary},
+          {"formula", component.formula}, {"needs", condition(component)}, {"kappa", formula_or_null(component.kappa)},
+          {"source", component.source},   {"parameters", parameters}};
+}
+
+std::string parameter_text(const ParameterSpec& parameter) {
+  return fmt::format("{}={} ({}{}): {}", parameter.name, parameter.default_value, accepted(parameter),
+                     parameter.unit.empty() ? "" : ", " + parameter.unit, parameter.help);
+}
+
+std::string begin_marker(const Catalogue& catalogue) { return "<!-- begin: " + catalogue.plural + " -->\n"; }
+std::string end_marker(const Catalogue& catalogue) { return "<!-- end: " + catalogue.plural + " -->"; }
+
+/// A vertical bar would end the table's cell.
+std::string markdown_cell(const std::string& text) {
+  std::string result;
+  for (const char c : text) result += c == '|' ? "\\|" : c == '\n' ? " " : std::string(1, c);
+  return result;
+}
+
+std::string markdown_row(const Component& component, bool has_roles) {
+  std::string name = "`" + component.name + "`";
+  for (const std::string& alias : component.aliases) name += ", `" + alias + "`";
+  std::string parameters;
+  for (const ParameterSpec& parameter : component.parameters)
+    parameters += (parameters.empty() ? "`" : ", `") + parameter.name + "=" + parameter.default_value + "`";
+  std::string row = "| " + name + " | ";
+  if (has_roles) row += markdown_cell(component.role) + " | ";
+  std::vector<std::string> cells = {component.summary, component.formula, condition(component)};
+  if (has_roles) cells.push_back(kappa(component));
+  cells.insert(cells.end(), {parameters, component.source});
+  for (const std::string& text : cells) row += markdown_cell(text) + " | ";
+  return row.substr(0, row.size() - 1) + "\n";
+}
+
+std::string markdown_table(const Catalogue& catalogue) {
+  const bool has_roles = std::any_of(catalogue.components.begin(), catalogue.components.end(),
+                                     [](const Component* component) { return !component->role.empty(); });
+  std::string table = has_roles ? "| name | role | summary | formula | needs | kappa | parameters | source |\n"
+                                  "|---|---|---|---|---|---|---|---|\n"
+                                : "| name | summary | formula | needs | parameters | source |\n"
+                                  "|---|---|---|---|---|---|\n";
+  for (const Component* component : catalogue.components) table += markdown_row(*component, has_roles);
+  return table;
+}
+
+}  // namespace
+
+std::string listing_text(const std::vector<Catalogue>& catalogues, bool details) {
+  std::string text;
+  for (const Catalogue& catalogue : catalogues) {
+    text += fmt::format("{}{}\n", text.empty() ? "" : "\n", catalogue.plural);
+    std::size_t width = 0;
+    for (const Component* component : catalogue.components) width = std::max(width, component->name.size());
+    for (const Component* component : catalogue.components) {
+      const auto line = [&](const char* title, const std::string& value) {
+        if (details && !value.empty()) text += fmt::format("    {:<11}{}\n", title, value);
+      };
+      text += fmt::format("  {:<{}}  {}\n", component->name, width, component->summary);
+      for (const std::string& alias : component->aliases) line("alias", alias);
+      line("role", component->role);
+      line("formula", component->formula);
+      line("needs", condition(*component));
+      line("kappa", kappa(*component));
+      for (const ParameterSpec& parameter : component->parameters) line("parameter", parameter_text(parameter));
+      line("source", component->source);
+    }
+  }
+  return text;
+}
+
+std::string listing_json(const std::vector<Catalogue>& catalogues) {
+  Json result = Json::object();
+  for (const Catalogue& catalogue : catalogues) {
+    Json& components = result[catalogue.plural] = Json::array();
+    for (const Component* component : catalogue.components) components.push_back(json_of(*component));
+  }
+  return result.dump(2) + "\n";
+}
+
+std::string listing_markdown(const std::vector<Catalogue>& catalogues) {
+  std::string text;
+  for (const Catalogue& catalogue : catalogues)
+    text +=
+        (text.empty() ? "" : "\n") + begin_marker(catalogue) + markdown_table(catalogue) + end_marker(catalogue) + "\n";
+  return text;
+}
+
+std::string update_tables(const std::string& text, const std::string& file, const std::vector<Catalogue>& catalogues) {
+  std::string result = text;
+  bool any = false;
+  for (const Catalogue& catalogue : catalogues) {
+    const std::size_t marker = result.find(begin_marker(catalogue));
+    if (marker == std::string::npos) continue;
+    any = true;
+    const std::size_t begin = marker + begin_marker(catalogue).size();
+    const std::size_t end = result.find(end_marker(catalogue), begin);
+    if (end == std::string::npos)
+      throw UserError(
+          fmt::format("{}:{}: there is no '{}' after this line", file,
+                      1 + std::count(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(marker), '\n'),
+                      end_marker(catalogue)));
+    result.replace(begin, end - begin, markdown_table(catalogue));
+  }
+  if (!any) throw UserError(file + ": no table's marker found, such as '<!-- begin: defenses -->'");
+  return result;
+}
+
+}  // namespace gauntlet

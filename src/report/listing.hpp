@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "src/plan/catalogue.hpp"
+
+namespace gauntlet {
+
+/// The catalogues for a terminal: name and summary; with `details` also formula, condition, parameters and source.
+std::string listing_text(const std::vector<Catalogue>& catalogues, bool details);
+
+/// The catalogues as JSON: `{"attacks": [{"name": …, "parameters": [{"name", "kind", "default", …}]}], …}`.
+/// Every member is always there; a bound that does not exist is null.
+std::string listing_json(const std::vector<Catalogue>& catalogues);
+
+/// The catalogues as Markdown tables, each between `<!-- begin: attacks -->` and `<!-- end: attacks -->`.
+std::string listing_markdown(const std::vector<Catalogue>& catalogues);
+
+/// `text` with what stands between the markers of each catalogue replaced by its table. A catalogue without markers
+/// in the text is left out. \throws UserError, naming `file` and the line, for a begin marker without its end, and
+/// when there is no marker at all.
+std::string update_tables(const std::string& text, const std::string& file, const std::vector<Catalogue>& catalogues);
+
+}  // namespace gauntlet
