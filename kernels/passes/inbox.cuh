@@ -8,22 +8,39 @@
 namespace gauntlet {
 
 /// `count` stacks of m vectors of d numbers, as pointers to padded rows (array.cuh). All tables lie in the back end's
-/// memory. Padding must read as zero.
+/// memory. Padding must read as zero. With `views` > 1 so many neighboring stacks are one and the same: what several
+/// receivers see of one broadcast, or what an attacker tries, are mixings of rows that lie in memory once.
 struct Rows {
   int count = 0;
   int m = 0;
   std::int64_t d = 0;
-  const float* const* row = nullptr;  ///< [count][m]
+  const float* const* row = nullptr;  ///< [count / views][m]
+  int views = 1;
 
-  GAUNTLET_HD const float* const* of(int c) const { return row + static_cast<std::int64_t>(c) * m; }
+  GAUNTLET_HD const float* const* of(int c) const { return row + static_cast<std::int64_t>(c / views) * m; }
+  /// Every stack once.
+  Rows stacks() const { return {count / views, m, d, row, 1}; }
 };
 
-/// What `count` aggregators see: n messages each, message i being Σ_p mixing[c][i][p] · base row p. Honest messages are
-/// rows themselves; a Byzantine message that is affine in them, and whatever a pre-aggregator makes, costs no row.
+/// One number for each of many inboxes: the same for all, or each its own.
+struct PerInbox {
+  int same = 0;             ///< also the largest
+  const int* of = nullptr;  ///< [inboxes], in the back end's memory, or null
+  std::int64_t group = 1;   ///< neighboring inboxes that share one entry of it
+
+  GAUNTLET_HD int operator()(std::int64_t inbox) const { return of == nullptr ? same : of[inbox / group]; }
+};
+
+/// What `count` aggregators see: up to n messages each, message i being Σ_p mixing[c][i][p] · base row p. Honest
+/// messages are rows themselves; a Byzantine message that is affine in them, and whatever a pre-aggregator makes, costs
+/// no row. The receivers of one broadcast share their base rows (Rows::views).
 struct Inboxes {
   Rows base;
   int n = 0;
   const double* mixing = nullptr;  ///< [count][n][base.m], or null: message i is base row i and n = base.m
+  PerInbox size = {};              ///< messages of an inbox, the first ones of its mixing; a `same` of 0 stands for n
+
+  GAUNTLET_HD int messages(std::int64_t c) const { return size.of == nullptr ? n : size(c); }
 };
 
 /// Adds weight · row to a sum, where a weight of zero hides even a row of NaN.
