@@ -15,7 +15,7 @@ struct Bucketing : GramFunctor {
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double* keys) const {
     const int n = gram.n, s = size, buckets = (n + size - 1) / size;
     team.each(n, [=](int i) {
-      keys[i] = Random(gram.seed, Purpose::defense, 0, gram.round, static_cast<std::uint32_t>(i)).word[0];
+      keys[i] = Random(gram.seed, DefenseDraw::bucketing, gram.round, static_cast<std::uint32_t>(i)).word[0];
       for (int b = 0; b < buckets; ++b) mixing[std::int64_t{b} * n + i] = 0;
     });
     team.each(n, [=](int i) {

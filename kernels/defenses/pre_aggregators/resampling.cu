@@ -16,7 +16,7 @@ struct Resampling : GramFunctor {
     const int n = gram.n, s = size, slots = n * s;
     double* groups = keys + slots;
     team.each(slots, [=](int q) {
-      keys[q] = Random(gram.seed, Purpose::defense, 1, gram.round, static_cast<std::uint32_t>(q)).word[0];
+      keys[q] = Random(gram.seed, DefenseDraw::resampling, gram.round, static_cast<std::uint32_t>(q)).word[0];
     });
     team.each(slots, [=](int q) {
       int rank = 0;

@@ -74,8 +74,9 @@ struct GatherCoordinates {
 
   GAUNTLET_HD void operator()(int stack, std::int64_t first) const {
     const int c = stack / draws, draw = stack % draws, n = inboxes.n, m = inboxes.base.m;
-    const Permutation place(inboxes.base.d, Random(seeds[c], Purpose::defense, 2, static_cast<std::uint32_t>(*round),
-                                                   static_cast<std::uint32_t>(draw)));
+    const Permutation place(inboxes.base.d,
+                            Random(seeds[c], DefenseDraw::dnc_coordinates, static_cast<std::uint32_t>(*round),
+                                   static_cast<std::uint32_t>(draw)));
     const float* const* table = inboxes.base.of(c);
     for (std::int64_t k = first; k < first + span_width && k < width; ++k) {
       const std::int64_t from = width < inboxes.base.d ? place(k) : k;

@@ -15,7 +15,7 @@ struct Draw {
   const int* round;
 
   GAUNTLET_HD int operator()(std::int64_t c) const {
-    const Random random(seeds[c], Purpose::defense, 3, static_cast<std::uint32_t>(*round), 0);
+    const Random random(seeds[c], DefenseDraw::mixture, static_cast<std::uint32_t>(*round), 0);
     int drawn = 0;
     for (auto left = static_cast<int>(random.below(static_cast<std::uint32_t>(total))); left >= shares[drawn]; ++drawn)
       left -= shares[drawn];
