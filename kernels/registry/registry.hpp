@@ -33,6 +33,22 @@ struct RobustnessBound {
   std::function<double(int n, int f, double inner)> value = {};
 };
 
+/// What a component asks of n messages of which f are Byzantine: the words, and whether it is so. The text depends on
+/// nothing, so that listings can show it; what has another text is another condition, looked at `then`.
+struct Condition {
+  std::string text = {};                         ///< `n > 2f + 2`; empty: asks nothing
+  std::function<bool(int n, int f)> holds = {};  ///< null: always
+  std::vector<Condition> then = {};              ///< what it asks besides, where this holds
+
+  /// The first text that does not hold, or empty.
+  std::string operator()(int n, int f) const {
+    if (holds && !holds(n, f)) return text;
+    for (const Condition& next : then)
+      if (std::string unmet = next(n, f); !unmet.empty()) return unmet;
+    return {};
+  }
+};
+
 /// What every component declares about itself: the one source of `list`, the help, the README tables and the tests.
 struct Component {
   std::string name;
@@ -45,11 +61,9 @@ struct Component {
   bool robust = true;        ///< a rule that claims finite output near the honest messages despite f arbitrary ones
   std::vector<ParameterSpec> parameters = {};
   std::vector<KnownAnswer> known_answers = {};
-  /// Empty when the component works for n messages of which f are Byzantine, or else the condition it needs
-  /// (`n > 2f + 2`). Null: always works.
-  std::function<std::string(int n, int f)> needs = {};
+  Condition needs = {};
   /// Of a defense: what it needs instead when the user writes the parameter of this name, whose default asks for more.
-  std::map<std::string, std::function<std::string(int n, int f)>> needs_with = {};
+  std::map<std::string, Condition> needs_with = {};
   RobustnessBound kappa = {};  ///< of a defense; empty where no bound is known
 };
 

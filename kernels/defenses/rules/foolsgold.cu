@@ -129,7 +129,7 @@ const Registered<Stage> foolsgold([](Entry<Stage>& e) {
   e.parameters = {number("confidence", "1", "factor of the logit", 0),
                   word("divide", "weights", "the weighted sum by the sum of the weights, by n, or (the paper) nothing",
                        {"weights", "n", "nothing"})};
-  e.needs = [](int n, int) { return std::string(n >= 2 && n <= 256 ? "" : "2 <= n <= 256"); };
+  e.needs = {"2 <= n <= 256", [](int n, int) { return n >= 2 && n <= 256; }};
   e.known_answers = {{"", 1, {{1, 0}, {0, 3}, {2, 0}, {5, 0}}, {{0, 3}}},
                      {"divide=nothing", 0, {{1, 0, 0}, {0, 3, 0}, {0, 0, -2}}, {{1, 3, -2}}}};
   e.make = [](const Arguments& a) {

@@ -172,7 +172,7 @@ const Registered<Stage> safeguard([](Entry<Stage>& e) {
       number("factor", "2", "thresholds a good worker may be from the center: 2 in the paper, 1 in code", 0),
       flag("reset", false, "all workers are good again whenever the long sums start anew"),
       number("noise", "0", "standard deviation of normal noise on every coordinate of the output", 0)};
-  e.needs = [](int n, int f) { return std::string(n > 2 * f && n <= 256 ? "" : "2f < n <= 256"); };
+  e.needs = {"2f < n <= 256", [](int n, int f) { return n > 2 * f && n <= 256; }};
   e.known_answers = {{"", 1, {{0, 3}, {6, 0}, {0, 0}}, {{2, 1}}}};
   e.make = [](const Arguments& a) {
     const Guard guard = {{a.count("long_window"), a.count("short_window")},
