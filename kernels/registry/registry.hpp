@@ -49,6 +49,21 @@ struct Condition {
   }
 };
 
+/// What holds of a component whatever the messages: what `verify` and the tests of all components ask for. The defaults
+/// are those of a rule without oddities; whoever differs says so in its own file. Of a pre-aggregator they are those of
+/// `it | mean`, of a meta-aggregator those of `median | it`; a component of another kind has no use for them.
+struct Traits {
+  bool robust = true;  ///< a rule that claims finite output near the honest messages despite f arbitrary ones
+  bool translation_equivariant = true;  ///< A(x_1 + c, …) = A(x_1, …) + c; its trusted message moves, too
+  bool scale_equivariant = true;        ///< A(a x_1, …) = a A(x_1, …) for a > 0; its trusted message grows, too
+  bool permutation_invariant = true;    ///< it does not care for the order of the workers
+  bool unanimous = true;                ///< n equal messages of any size come back
+  bool within_box = true;               ///< no coordinate of the output lies beyond those of all messages
+  bool mean_without_byzantine = false;  ///< with f = 0 the output is the mean
+  bool draws_workers = false;           ///< mixes workers drawn at random, so that no naive definition can agree
+  bool sends_finite = true;             ///< an attack whose messages are finite where the honest ones are
+};
+
 /// What every component declares about itself: the one source of `list`, the help, the README tables and the tests.
 struct Component {
   std::string name;
@@ -58,7 +73,7 @@ struct Component {
   std::string summary = {};  ///< one line
   std::string formula = {};  ///< one line, plain text
   std::string source = {};   ///< the paper
-  bool robust = true;        ///< a rule that claims finite output near the honest messages despite f arbitrary ones
+  Traits traits = {};
   std::vector<ParameterSpec> parameters = {};
   std::vector<KnownAnswer> known_answers = {};
   Condition needs = {};

@@ -74,10 +74,11 @@ Json json_of(const ParameterSpec& parameter) {
 Json json_of(const Component& component) {
   Json parameters = Json::array();
   for (const ParameterSpec& parameter : component.parameters) parameters.push_back(json_of(parameter));
-  return {{"name", component.name},       {"aliases", component.aliases},  {"role", component.role},
-          {"space", component.space},     {"robust", component.robust},    {"summary", component.summary},
-          {"formula", component.formula}, {"needs", component.needs.text}, {"kappa", formula_or_null(component.kappa)},
-          {"source", component.source},   {"parameters", parameters}};
+  return {
+      {"name", component.name},       {"aliases", component.aliases},      {"role", component.role},
+      {"space", component.space},     {"robust", component.traits.robust}, {"summary", component.summary},
+      {"formula", component.formula}, {"needs", component.needs.text},     {"kappa", formula_or_null(component.kappa)},
+      {"source", component.source},   {"parameters", parameters}};
 }
 
 std::string parameter_text(const ParameterSpec& parameter) {

@@ -35,6 +35,8 @@ const Registered<Stage> bucketing([](Entry<Stage>& e) {
   e.summary = "shuffles the messages and averages them in buckets; ceil(n/size) messages remain";
   e.formula = "y_b = mean of the messages at positions b*size .. b*size+size-1 of a random permutation";
   e.source = "Karimireddy, He, Jaggi, Byzantine-Robust Learning on Heterogeneous Datasets via Bucketing, ICLR 2022";
+  e.traits.permutation_invariant = false;
+  e.traits.draws_workers = true;
   e.parameters = {count("size", "2", "messages in a bucket; the last one may hold fewer", 1)};
   e.known_answers = {{"size=3", 1, {{0, 0}, {3, 0}, {0, 9}}, {{1, 3}}}};
   e.make = [](const Arguments& a) {

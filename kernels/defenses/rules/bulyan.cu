@@ -153,6 +153,7 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
   e.formula =
       "S: n-2f times the Krum choice among the rest (r left: max(r-f-2, 1) neighbors); mean of n-4f nearest median";
   e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning in Byzantium, ICML 2018";
+  e.traits.mean_without_byzantine = true;
   e.parameters = {word("power", "2", "exponent of the distance in the score", {"1", "2", "4"}), even_parameter(),
                   word("form", "paper",
                        "initial: ByzantineMomentum's, with power=1, even=lower: n-2f-2 picks by the scores of the "

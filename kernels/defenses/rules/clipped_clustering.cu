@@ -175,6 +175,9 @@ const Registered<Stage> clipped_clustering([](Entry<Stage>& e) {
       "clusters";
   e.source =
       "Li, Ngai, Voigt, An Experimental Study of Byzantine-Robust Aggregation Schemes, IEEE Trans. Big Data 2023";
+  e.traits.translation_equivariant = false;
+  e.traits.scale_equivariant = false;  // max_length is a length
+  e.traits.within_box = false;         // clips toward zero
   e.parameters = {
       number("max_length", "1e5", "no message stays longer", 0),
       word("linkage", "average", "distance of two clusters: the average or the least of their messages'",

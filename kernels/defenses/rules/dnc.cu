@@ -188,7 +188,8 @@ const Registered<Stage> dnc([](Entry<Stage>& e) {
   e.summary = "the mean of the messages that are never among the farthest along the leading direction of a random part";
   e.formula =
       "mean of the intersection over draws of the n-floor(filter f) least <v, x_i - mean>^2 on random coordinates";
-  e.robust = false;  // one draw finds one direction: far messages along another may stay
+  e.traits.robust = false;  // one draw finds one direction: far messages along another may stay
+  e.traits.mean_without_byzantine = true;
   e.source = "Shejwalkar, Houmansadr, Manipulating the Byzantine, NDSS 2021";
   e.parameters = {count("draws", "5", "of coordinates; one if there are no more than `coordinates`", 1, 1000),
                   count("coordinates", "10000", "in a draw, without replacement", 1),

@@ -163,7 +163,7 @@ const Registered<Stage> safeguard([](Entry<Stage>& e) {
       "<= factor T1 and |B_i - B_med| <= factor T0; A_med: first in G with n/2 of G within T1; auto: T1 = least "
       "distance at which there is one";
   e.source = "Allen-Zhu, Ebrahimianghazani, Li, Alistarh, Byzantine-Resilient Non-Convex SGD, ICLR 2021";
-  e.robust = false;  // judges a worker after its message has been used: what comes first gets through
+  e.traits.robust = false;  // judges a worker after its message has been used: what comes first gets through
   e.parameters = {
       count("long_window", "100", "rounds after which the long sums start anew", 1, 1e9),
       count("short_window", "20", "the same of the short sums, at most long_window", 1, 1e9),
