@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/geometric_median.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"

@@ -2,8 +2,7 @@
 #include <algorithm>
 
 #include "kernels/defenses/engine/custom_gram.cuh"
-#include "kernels/defenses/shared/median.cuh"
-#include "kernels/defenses/shared/selection.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/weighted_covariance.cuh"
 #include "kernels/exec/permutation.cuh"
 
