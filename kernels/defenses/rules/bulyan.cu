@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/defenses/shared/krum_score.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/exec/array.cuh"
@@ -123,11 +123,11 @@ class Bulyan final : public CustomStage {
       const Rows& base = job.inboxes.base;
       const int count = base.count, m = base.m;
       gram(exec, base, GramPart::full, parts.data(), products.data());
-      detail::mix_gram(exec, count, {products.data(), m, 1, job.inboxes.mixing, n, m, 0, 0, true, seen.data()});
-      detail::solve(exec, GramBatch{count, n, job.f, n, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
-                    selection.data(), std::int64_t{picks} * n);
+      mix_gram(exec, count, {products.data(), m, 1, 1, job.inboxes.mixing, n, m, 0, true, seen.data()});
+      solve(exec, GramBatch{count, n, job.f, 0, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
+            selection.data(), std::int64_t{picks} * n);
       parallel_for(exec, "compose", std::int64_t{count} * picks * m,
-                   detail::Multiply{selection.data(), job.inboxes.mixing, picks, n, m, mixing.data()});
+                   Multiply{selection.data(), job.inboxes.mixing, picks, n, m, mixing.data()});
       reduce_columns(exec, Inboxes{base, picks, mixing.data()}, NearestToMedian{center, picks - 2 * job.f}, job.out);
     }
 

@@ -156,8 +156,8 @@ class DivideAndConquer final : public CustomStage {
       parallel_spans(exec, "sample coordinates", count * draws, width,
                      GatherCoordinates{job.inboxes, kinds.data(), job.seeds, job.round, draws, width, sampled.row(0)});
       gram(exec, stack_rows(), GramPart::full, parts.data(), products.data());
-      const GramBatch batch{count * draws, n, job.f, n, draws, products.data(), job.seeds, job.round, scratch.data()};
-      detail::solve(exec, batch, select, kept.data(), n);
+      const GramBatch batch{count * draws, n, job.f, 0, draws, products.data(), job.seeds, job.round, scratch.data()};
+      solve(exec, batch, select, kept.data(), n);
       parallel_for(exec, "intersect", count, Intersect{kept.data(), draws, n, weights.data()});
       output.write(exec, job, weights.data());
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/defenses/engine/pipeline.cuh"
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
 
 namespace gauntlet {
 namespace {

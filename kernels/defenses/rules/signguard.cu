@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/engine/custom_gram.cuh"
+#include "kernels/defenses/shared/average.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/selection.cuh"
 
