@@ -8,7 +8,7 @@ namespace {
 struct AdaptiveRobustClipping : GramFunctor {
   static constexpr Reads reads = Reads::norms;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double* threshold) const {
     const int clipped = 2 * gram.f * (gram.n - gram.f) / gram.n;

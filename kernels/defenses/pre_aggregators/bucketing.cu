@@ -9,7 +9,7 @@ struct Bucketing : GramFunctor {
   static constexpr Reads reads = Reads::nothing;
   int size = 2;
 
-  int rows_out(int n) const { return (n + size - 1) / size; }
+  GAUNTLET_HD int rows_out(int n) const { return (n + size - 1) / size; }
   std::size_t scratch(int n) const { return static_cast<std::size_t>(n); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double* keys) const {

@@ -8,7 +8,7 @@ struct Clipping : GramFunctor {
   static constexpr Reads reads = Reads::norms;
   double threshold = 2;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     clip_all(team, gram, threshold, mixing);

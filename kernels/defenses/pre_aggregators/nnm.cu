@@ -5,7 +5,7 @@ namespace gauntlet {
 namespace {
 
 struct NearestNeighborMixing : GramFunctor {
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     const int n = gram.n, keep = gram.n - gram.f;

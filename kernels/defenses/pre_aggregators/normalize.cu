@@ -8,7 +8,7 @@ struct Normalize : GramFunctor {
   static constexpr Reads reads = Reads::norms;
   double length = 1;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     const double target = length;

@@ -9,7 +9,7 @@ struct Resampling : GramFunctor {
   static constexpr Reads reads = Reads::nothing;
   int size = 2;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
   std::size_t scratch(int n) const { return 2 * static_cast<std::size_t>(n) * static_cast<std::size_t>(size); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double* keys) const {

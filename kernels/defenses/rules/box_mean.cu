@@ -15,6 +15,8 @@ struct BoxMean {
   static constexpr bool sorted = true;
   int f = 0;
 
+  GAUNTLET_HD BoxMean without(int absent) const { return {f > absent ? f - absent : 0}; }
+
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
     using T = typename Values::Number;

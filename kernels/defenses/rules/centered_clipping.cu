@@ -14,7 +14,7 @@ struct CenteredClipping : GramFunctor {
   double tau = 10;
   Start start = Start::row;
 
-  MemoryRow memory_row() const { return start == Start::row ? MemoryRow::last_output : MemoryRow::none; }
+  Memory memory(int) const { return {start == Start::row ? MemoryRow::last_output : MemoryRow::none}; }
   std::size_t scratch(int n) const { return 2 * (static_cast<std::size_t>(n) + 1); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* scratch) const {
