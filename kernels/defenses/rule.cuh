@@ -78,8 +78,7 @@
 ///
 /// What an entry says of its rule (registry.hpp):
 ///   - needs, a Condition: {"n > 3f", [](int n, int f) { return n > 3 * f; }}, or one of conditions.cuh;
-///   - known_answers, {arguments, f, messages, output}, small enough for mental arithmetic: `gauntlet verify` asks
-///   them;
+///   - known_answers, {arguments, f, messages, output}, small enough for mental arithmetic: `gauntlet verify` asks;
 ///   - traits, where it is not what a rule usually is: `gauntlet verify --rule NAME` holds it to them;
 ///   - kappa, the robustness coefficient that theory gives it: `gauntlet bench kappa` looks for a counterexample;
 ///   - parameters, by count, number, flag, word or list of parameters.hpp, which `make` reads from its Arguments.
