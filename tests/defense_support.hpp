@@ -92,6 +92,13 @@ double relative_error(const FloatMatrix& got, const Matrix& want) {
   return error / scale;
 }
 
+/// A stage with what makes a whole defense of it; its traits are those of this pipeline.
+inline std::string whole_pipeline(const Component& stage) {
+  return stage.role == "pre-aggregator"    ? stage.name + " | mean"
+         : stage.role == "meta-aggregator" ? "median | " + stage.name
+                                           : stage.name;
+}
+
 /// Whether the pipeline works for n messages of which f are Byzantine.
 inline bool accepts(const std::string& pipeline, int n, int f) {
   return unmet_need(parse_pipeline(pipeline), n, f).empty();

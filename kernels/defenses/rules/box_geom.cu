@@ -233,10 +233,9 @@ const Registered<Stage> box_geom([](Entry<Stage>& e) {
       "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the medians of n-f messages";
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
-  e.needs = [](int n, int f) {
-    const std::string subsets = all_subsets_needs(n, f);
-    return subsets.empty() && n > column_limit ? "n <= " + std::to_string(column_limit) : subsets;
-  };
+  e.needs = {"n > 2f and C(n, f) <= 100000 (tries all subsets)",
+             few_subsets,
+             {{"n <= " + std::to_string(column_limit), [](int n, int) { return n <= column_limit; }}}};
   e.kappa = {"n-f, derived", trusted_box_kappa};
   e.known_answers = {{"", 0, {{0, 0}, {2, 0}, {2, 2}, {0, 2}}, {{1, 1}}}, {"", 1, {{1}, {1}, {1}, {9}}, {{1}}}};
   e.make = [](const Arguments&) { return std::make_unique<BoxGeom>(GeometricMedian{}); };

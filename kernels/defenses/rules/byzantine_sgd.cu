@@ -97,7 +97,7 @@ const Registered<Stage> byzantine_sgd([](Entry<Stage>& e) {
   e.parameters = {threshold_parameter("threshold_a", "T_A, on the progress along the model's way"),
                   threshold_parameter("threshold_b", "T_B, on distances of the sums"),
                   threshold_parameter("threshold_v", "V, on distances of the messages: 2 V from half, 4 V from all")};
-  e.needs = [](int n, int f) { return std::string(n > 2 * f && n <= 256 ? "" : "2f < n <= 256"); };
+  e.needs = {"2f < n <= 256", [](int n, int f) { return n > 2 * f && n <= 256; }};
   e.known_answers = {{"", 1, {{1, 0}, {2, 0}, {1, 3}, {2, 3}, {90, 0}}, {{1.5f, 1.5f}}},
                      {"threshold_v=2", 1, {{0}, {1}, {3}, {9}}, {{4.0f / 3}}}};
   e.make = [](const Arguments& a) {

@@ -120,13 +120,16 @@ const Registered<Stage> clipped_clustering([](Entry<Stage>& e) {
       "clusters";
   e.source =
       "Li, Ngai, Voigt, An Experimental Study of Byzantine-Robust Aggregation Schemes, IEEE Trans. Big Data 2023";
+  e.traits.translation_equivariant = false;
+  e.traits.scale_equivariant = false;  // max_length is a length
+  e.traits.within_box = false;         // clips toward zero
   e.parameters = {
       number("max_length", "1e5", "no message stays longer", 0),
       word("linkage", "average", "distance of two clusters: the average or the least of their messages'",
            {"average", "single"}),
       count("history", "1000", "rounds whose lengths are remembered, 8 n bytes a cell each; Blades: all", 1, 1000000),
       average_parameter()};
-  e.needs = [](int n, int f) { return std::string(n > 2 * f && n <= 256 ? "" : "2f < n <= 256"); };
+  e.needs = {"2f < n <= 256", [](int n, int f) { return n > 2 * f && n <= 256; }};
   e.known_answers = {{"", 1, {{1, 0}, {2, 0}, {2, 0}, {-9, 0}}, {{5.0f / 3, 0}}},
                      {"", 1, {{0, 3}, {0, 3}, {5, 0}, {0, 9}, {0, 4}}, {{0, 3.5f}}}};
   e.make = [](const Arguments& a) {

@@ -68,11 +68,13 @@ const Registered<Stage> foolsgold([](Entry<Stage>& e) {
       "a_i = 1 - max_j cos(H_i, H_j) min(1, v_i / v_j), v_i = max_j cos(H_i, H_j); w_i = logit(a_i / max a) + 0.5 in "
       "0..1";
   e.source = "Fung, Yoon, Beschastnikh, The Limitations of Federated Learning in Sybil Settings, RAID 2020";
-  e.robust = false;  // a lone attacker of any length is like nobody else
+  e.traits.robust = false;                   // a lone attacker of any length is like nobody else
+  e.traits.translation_equivariant = false;  // works on cosines
+  e.traits.within_box = false;               // zero where it trusts nobody
   e.parameters = {number("confidence", "1", "factor of the logit", 0),
                   word("divide", "weights", "the weighted sum by the sum of the weights, by n, or (the paper) nothing",
                        {"weights", "n", "nothing"})};
-  e.needs = [](int n, int) { return std::string(n >= 2 && n <= 256 ? "" : "2 <= n <= 256"); };
+  e.needs = {"2 <= n <= 256", [](int n, int) { return n >= 2 && n <= 256; }};
   e.known_answers = {{"", 1, {{1, 0}, {0, 3}, {2, 0}, {5, 0}}, {{0, 3}}},
                      {"divide=nothing", 0, {{1, 0, 0}, {0, 3, 0}, {0, 0, -2}}, {{1, 3, -2}}}};
   e.make = [](const Arguments& a) {

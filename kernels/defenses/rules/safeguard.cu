@@ -69,7 +69,7 @@ const Registered<Stage> safeguard([](Entry<Stage>& e) {
       "<= factor T1 and |B_i - B_med| <= factor T0; A_med: first in G with n/2 of G within T1; auto: T1 = least "
       "distance at which there is one";
   e.source = "Allen-Zhu, Ebrahimianghazani, Li, Alistarh, Byzantine-Resilient Non-Convex SGD, ICLR 2021";
-  e.robust = false;  // judges a worker after its message has been used: what comes first gets through
+  e.traits.robust = false;  // judges a worker after its message has been used: what comes first gets through
   e.parameters = {
       count("long_window", "100", "rounds after which the long sums start anew", 1, 1e9),
       count("short_window", "20", "the same of the short sums, at most long_window", 1, 1e9),
@@ -78,7 +78,7 @@ const Registered<Stage> safeguard([](Entry<Stage>& e) {
       number("factor", "2", "thresholds a good worker may be from the center: 2 in the paper, 1 in code", 0),
       flag("reset", false, "all workers are good again whenever the long sums start anew"),
       number("noise", "0", "standard deviation of normal noise on every coordinate of the output", 0)};
-  e.needs = [](int n, int f) { return std::string(n > 2 * f && n <= 256 ? "" : "2f < n <= 256"); };
+  e.needs = {"2f < n <= 256", [](int n, int f) { return n > 2 * f && n <= 256; }};
   e.known_answers = {{"", 1, {{0, 3}, {6, 0}, {0, 0}}, {{2, 1}}}};
   e.make = [](const Arguments& a) {
     const Safeguard rule = {{},
