@@ -39,7 +39,7 @@ void check_numbers(const std::vector<CellResult>& results, const std::vector<Cel
 
 void check(const std::vector<Cell>& cells, Compared compared) {
   std::map<std::string, std::vector<Cell>> cohorts;
-  for (const Cell& cell : cells) cohorts[cohort_key(cell)].push_back(cell);
+  for (const Cell& cell : cells) cohorts[cohort_key(with_parts(cell))].push_back(cell);
   for (const auto& [key, cohort] : cohorts) {
     INFO(cohort.front().model << ", " << cohort.front().estimator << ", " << cohort.front().optimizer << ", "
                               << cohort.front().attack << ", " << cohort.front().defense);

@@ -7,6 +7,7 @@
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
 #include "src/data/npy.hpp"
+#include "src/plan/components.hpp"
 #include "src/run/simulation.hpp"
 #include "tests/backends.hpp"
 #include "tests/catalogue_reference.hpp"
@@ -197,10 +198,11 @@ Cell digits(const std::string& attack, const std::string& defense, int n = 5, in
   cell.attack = attack, cell.defense = defense;
   cell.seed = seed;
   cell.rounds = 60, cell.evaluate_every = 20;
-  return cell;
+  return with_parts(cell);
 }
 
-std::vector<CellResult> simulate(Exec& exec, const std::vector<Cell>& cells) {
+std::vector<CellResult> simulate(Exec& exec, std::vector<Cell> cells) {
+  for (Cell& cell : cells) cell = with_parts(cell);
   const Cell& cell = cells.front();
   const int receivers = cell.byzantine_data ? cell.workers : cell.workers - cell.byzantine;
   const auto data = std::make_shared<DeviceData>(exec, load_dataset(cell.dataset, "", cell.seed, receivers));

@@ -27,7 +27,7 @@ enum class DefenseDraw : std::uint32_t {
   resampling = 1,
   dnc_coordinates = 2,
   mixture = 3,
-  safeguard_noise = 4,
+  noise = 4,
   outside = 1000,
 };
 

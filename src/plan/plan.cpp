@@ -6,10 +6,8 @@
 #include <cmath>
 #include <functional>
 #include <map>
-#include <tuple>
 
-#include "kernels/optimizers/optimizer.cuh"
-#include "src/plan/catalogue.hpp"
+#include "src/plan/components.hpp"
 #include "src/spec/spec.hpp"
 
 namespace gauntlet {
@@ -72,7 +70,7 @@ constexpr Place places[] = {
     {Kind::defense, &Spec::defenses, &Cell::defense},
 };
 
-/// Checks components for an n and f, each combination once: a matrix has many cells and few of those.
+/// Makes the components of cells.
 class Checker {
  public:
   explicit Checker(const Spec& spec) {
@@ -80,14 +78,29 @@ class Checker {
       for (const Written& value : spec.*place.axis) where_[{place.kind, value.text}] = value.where;
   }
 
-  /// Why the cell cannot run, or empty. \throws UserError for a parameter's value, with its place in the spec.
-  std::string operator()(const Cell& cell) {
+  /// Gives the cell its parts, or says in `skipped` why it cannot run. \throws UserError for a parameter's value, with
+  /// its place in the spec.
+  void operator()(Cell& cell) {
+    cell.skipped = unmet(cell);
+    if (cell.skipped.empty()) cell.parts = maker_.parts(cell);
+  }
+
+  /// The base rate that the cell's optimizer brings along (`adam(learning_rate=0.001)`); NaN where the task's holds.
+  double own_rate(const Cell& cell) {
+    const auto made = std::static_pointer_cast<const Optimizer>(one(Kind::optimizer, cell).product);
+    return made == nullptr ? NAN : made->learning_rate;
+  }
+
+  /// `spec.toml:12:13: ` of the component that the first cell cannot run with; empty if there is none.
+  const std::string& first_place() const { return first_place_; }
+
+ private:
+  std::string unmet(const Cell& cell) {
     const int n = cell.workers;
     if (cell.byzantine >= n) return "no worker is honest" + for_n_and_f(n, cell.byzantine);
     if (cell.declared >= n) return "no worker would be honest as declared" + for_n_and_f(n, cell.declared);
     for (const Place& place : places) {
-      const int f = place.kind == Kind::defense ? cell.declared : cell.byzantine;
-      const std::string& reason = check(place.kind, cell.*place.field, n, f);
+      const std::string& reason = one(place.kind, cell).unmet;
       if (reason.empty()) continue;
       const std::string& where = where_[{place.kind, cell.*place.field}];
       if (cell.index == 0 && !where.empty()) first_place_ = where + ": ";
@@ -96,43 +109,18 @@ class Checker {
     return "";
   }
 
-  /// `spec.toml:12:13: ` of the component that the first cell cannot run with; empty if there is none.
-  const std::string& first_place() const { return first_place_; }
-
- private:
-  const std::string& check(Kind kind, const std::string& text, int n, int f) {
-    const auto [found, is_new] = reasons_.try_emplace(std::tuple(kind, text, n, f));
-    // Which model `auto` is, the task's data decides.
-    if (!is_new || (kind == Kind::model && text == "auto")) return found->second;
+  const ComponentMaker::Made& one(Kind kind, const Cell& cell) {
     try {
-      const std::vector<ComponentText> pipeline = parse_pipeline(text);
-      found->second = unmet_need(kind, pipeline, n, f);
-      if (found->second.empty()) check_values(kind, pipeline, n, f);
+      return maker_.made(kind, cell);
     } catch (const UserError& error) {
-      const auto where = where_.find({kind, text});
+      const auto where = where_.find({kind, component_of(cell, kind)});
       throw UserError(where == where_.end() ? error.what() : where->second + ": " + error.what());
     }
-    return found->second;
   }
 
+  ComponentMaker maker_;
   std::map<std::pair<Kind, std::string>, std::string> where_;
   std::string first_place_;
-  std::map<std::tuple<Kind, std::string, int, int>, std::string> reasons_;
-};
-
-/// The base rates that optimizers bring along (`adam(learning_rate=0.001)`), each text read once.
-class OwnRates {
- public:
-  /// NaN where the task's rate holds.
-  double operator()(const std::string& optimizer) {
-    const auto [found, is_new] = rates_.try_emplace(optimizer, NAN);
-    if (!is_new) return found->second;
-    const ComponentText text = parse_component(optimizer);
-    return found->second = Registry<Optimizer>::find(text.name, "optimizer").create(text, 0, 0)->learning_rate;
-  }
-
- private:
-  std::map<std::string, double> rates_;
 };
 
 std::size_t number_of_cells(const std::vector<Axis>& axes) {
@@ -152,7 +140,6 @@ std::vector<Cell> make_plan(const Spec& spec) {
   const std::vector<Axis> all_axes = axes(spec);
   const std::size_t number = number_of_cells(all_axes);
   Checker check(spec);
-  OwnRates own_rate;
   std::vector<Cell> cells;
   bool any_runs = false;
   for (std::size_t i = 0; i < number; ++i) {
@@ -171,8 +158,8 @@ std::vector<Cell> make_plan(const Spec& spec) {
       // Where the axis lists that number as well, the cell is there already.
       if (std::count(spec.declared.begin(), spec.declared.end(), cell.declared) != 0) continue;
     }
-    cell.skipped = check(cell);
-    if (const double own = own_rate(cell.optimizer); !std::isnan(own)) {
+    check(cell);
+    if (const double own = check.own_rate(cell); !std::isnan(own)) {
       // One cell, however many rates the axis has for the others.
       if (cell.learning_rate != spec.learning_rates.front()) continue;
       cell.learning_rate = own;

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace gauntlet {
+
+struct Components;
 
 /// One run: everything that decides its numbers. Components are kept in their canonical spelling.
 struct Cell {
@@ -30,7 +33,8 @@ struct Cell {
   int rounds = 0;
   int evaluate_every = 0;
 
-  std::string skipped;  ///< why the cell cannot run (`krum needs n > 2f + 2`), or empty
+  std::string skipped;                      ///< why the cell cannot run (`krum needs n > 2f + 2`), or empty
+  std::shared_ptr<const Components> parts;  ///< its components, made; null where it cannot run
 };
 
 struct Spec;

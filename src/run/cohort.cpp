@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 
+#include "src/plan/components.hpp"
+
 namespace gauntlet {
 
 /// Cells whose inboxes one Defense aggregates.
@@ -22,7 +24,7 @@ struct Matrix::DefenseGroup {
 struct Matrix::AttackGroup {
   std::vector<int> cells;
   std::string label;
-  std::unique_ptr<Attack> attack;
+  std::shared_ptr<const Attack> attack;
   Array<const float*> rows;
   Array<const float*> last_output;
   Array<float*> extra;
@@ -32,19 +34,6 @@ struct Matrix::AttackGroup {
   std::unique_ptr<DefenseRehearsal> rehearsal;
   std::unique_ptr<BoundAttack> bound;
 };
-
-std::unique_ptr<Attack> make_attack(const Cell& cell) {
-  const ComponentText text = parse_component(cell.attack);
-  return Registry<Attack>::find(text.name, "attack").create(text, cell.workers, cell.byzantine);
-}
-
-bool computes_own(const Cell& cell, const Attack& attack) {
-  return cell.byzantine > 0 && (attack.uses_own_messages() || attack.flips_labels() || !attack.window.all());
-}
-
-int trusted_batch(const Cell& cell) {
-  return Pipeline(parse_pipeline(cell.defense), cell.workers, cell.declared).trusted_batch();
-}
 
 namespace {
 
@@ -83,9 +72,9 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
     const std::string declared = "|" + std::to_string(cell.declared);
     std::string only;  // an attack that rehearses the defense has a group of its own there
     if (f > 0) {
-      const auto attack = make_attack(cell);
-      extra_count[c] = attack->extra_rows();
-      only = attack->knows_defense() ? cell.attack + "|" + cell.defense : "";
+      const Attack& attack = *cell.parts->attack;
+      extra_count[c] = attack.extra_rows();
+      only = attack.knows_defense() ? cell.attack + "|" + cell.defense : "";
       places[c].attack = cell.attack + declared + "|" + only;
       by_attack[places[c].attack].push_back(static_cast<int>(c));
     }
@@ -152,8 +141,7 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
     job.models = group->models.data();
     job.label = cell.defense;
     job.trusted = group->trusted.data();
-    group->defense = std::make_unique<Defense>(
-        exec, std::make_shared<Pipeline>(parse_pipeline(cell.defense), n, cell.declared), job);
+    group->defense = std::make_unique<Defense>(exec, cell.parts->defense, job);
     defense_of[key] = group->defense.get();
     defenses_.push_back(std::move(group));
   }
@@ -163,7 +151,7 @@ Matrix::Matrix(Exec& exec, const std::vector<Cell>& cells, const Messages& messa
     const Cell& cell = cells[static_cast<std::size_t>(members.front())];
     group->cells = members;
     group->label = cell.attack;
-    group->attack = make_attack(cell);
+    group->attack = cell.parts->attack;
     group->rows = Array<const float*>(exec, base_of(members));
     group->seeds = Array<std::uint64_t>(exec, seeds_of(members));
     group->extra = Array<float*>(exec, gather<float*>(members, [&](int c, auto& all) {

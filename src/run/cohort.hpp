@@ -49,13 +49,4 @@ class Matrix {
   std::vector<std::unique_ptr<AttackGroup>> attacks_;
 };
 
-/// The attack of a cell. \throws UserError.
-std::unique_ptr<Attack> make_attack(const Cell& cell);
-
-/// Whether the cell's Byzantine workers must compute messages of their own.
-bool computes_own(const Cell& cell, const Attack& attack);
-
-/// How many samples the cell's server holds to compute a message of its own; 0: its defense takes none.
-int trusted_batch(const Cell& cell);
-
 }  // namespace gauntlet

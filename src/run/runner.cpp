@@ -16,7 +16,7 @@
 
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
-#include "src/run/cohort.hpp"
+#include "src/plan/components.hpp"
 #include "src/run/sample_source.hpp"
 #include "src/run/simulation.hpp"
 
@@ -173,8 +173,7 @@ class Runner {
 /// \throws UserError where workers whose batch is all they have would have batches of different sizes.
 void check_whole_parts(const Cell& cell, const Dataset& dataset, int trusted) {
   const int honest = cell.workers - cell.byzantine;
-  const bool own = cell.byzantine > 0 && computes_own(cell, *make_attack(cell));
-  const int senders = own ? cell.workers : honest;
+  const int senders = cell.parts->computes_own() ? cell.workers : honest;
   (void)common_size(shards_of(cell, dataset, senders, trusted), honest, senders, trusted > 0);
 }
 
@@ -195,7 +194,7 @@ std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells) {
     const std::string server = split + "\n" + cell.defense + "\n" + std::to_string(cell.workers) + "\n" +
                                std::to_string(cell.declared) + (cell.batch == 0 ? "\n" + cell.attack : "");
     if (!checked.insert(server).second) continue;
-    const int trusted = trusted_batch(cell);
+    const int trusted = cell.parts->defense->trusted_batch();
     if (trusted > 0) (void)deal_trusted(*dataset, trusted, cell.seed);
     if (cell.batch == 0) check_whole_parts(cell, *dataset, trusted);
   }

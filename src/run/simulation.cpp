@@ -3,10 +3,8 @@
 
 #include <cmath>
 
-#include "kernels/estimators/estimator.cuh"
-#include "kernels/models/model.cuh"
-#include "kernels/optimizers/optimizer.cuh"
 #include "kernels/protocols/round.cuh"
+#include "src/plan/components.hpp"
 #include "src/run/cohort.hpp"
 #include "src/run/sample_source.hpp"
 
@@ -17,20 +15,17 @@ namespace {
 /// Rounds that run one by one on a GPU before the rest are replayed as a graph: one to warm up, the others timed.
 constexpr int uncaptured_rounds = 6;
 
-template <class Product>
-std::unique_ptr<Product> make(const std::string& text, const std::string& kind, const Cell& cell) {
-  const ComponentText component = parse_component(text);
-  return Registry<Product>::find(component.name, kind).create(component, cell.workers, cell.byzantine);
-}
-
 TaskShape shape_of(const Dataset& dataset) {
   return {dataset.features, dataset.classes, dataset.height, dataset.width, dataset.channels};
 }
 
 std::unique_ptr<Model> make_model(const Cell& cell, const Dataset& dataset) {
-  const std::string automatic = dataset.classes > 0 ? "softmax" : "linear";
-  auto model =
-      make<ModelFamily>(cell.model == "auto" ? automatic : cell.model, "model", cell)->build(shape_of(dataset));
+  std::shared_ptr<const ModelFamily> family = cell.parts->family;
+  if (family == nullptr) {
+    const ComponentText automatic{dataset.classes > 0 ? "softmax" : "linear", {}};
+    family = Registry<ModelFamily>::find(automatic.name, "model").create(automatic, cell.workers, cell.byzantine);
+  }
+  auto model = family->build(shape_of(dataset));
   if (!dataset.start.empty() && static_cast<std::int64_t>(dataset.start.size()) != model->parameters())
     throw UserError("model '" + cell.model + "' has " + std::to_string(model->parameters()) + " parameters, but " +
                     cell.dataset + " starts from " + std::to_string(dataset.start.size()) + "; use model 'linear'");
@@ -40,29 +35,25 @@ std::unique_ptr<Model> make_model(const Cell& cell, const Dataset& dataset) {
 }  // namespace
 
 std::string cohort_key(const Cell& cell) {
-  const bool own = cell.byzantine > 0 && computes_own(cell, *make_attack(cell));
   std::string key;
   for (const std::string& part :
        {cell.dataset, cell.model, std::to_string(cell.batch), std::to_string(cell.byzantine_data),
         std::to_string(cell.workers), std::to_string(cell.byzantine), cell.estimator, cell.optimizer, cell.protocol,
-        std::to_string(cell.rounds), std::to_string(cell.evaluate_every), std::to_string(own),
-        std::to_string(trusted_batch(cell))})
+        std::to_string(cell.rounds), std::to_string(cell.evaluate_every), std::to_string(cell.parts->computes_own()),
+        std::to_string(cell.parts->defense->trusted_batch())})
     key += part + '\n';
   return key;
 }
 
 std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
   const auto model = make_model(cell, dataset);
-  const auto estimator = make<Estimator>(cell.estimator, "estimator", cell);
-  const auto optimizer = make<Optimizer>(cell.optimizer, "optimizer", cell);
+  const Components& parts = *cell.parts;
   const int batch = cell.batch > 0 ? cell.batch : dataset.train.count;
-  const Pipeline defense(parse_pipeline(cell.defense), cell.workers, cell.declared);
-  const auto attack = cell.byzantine > 0 ? make_attack(cell) : nullptr;
   // Messages and the estimator's rows per worker; parameters, aggregate and what attack and defense keep per cell.
-  const int workers = cell.workers + (defense.trusted_batch() > 0);
-  std::size_t rows = static_cast<std::size_t>(workers) * (1 + estimator->rows_per_worker()) + 5;
-  rows += optimizer->rows_per_replica() + defense.memory_rows(model->parameters());
-  if (attack) rows += attack->extra_rows() + attack->memory_rows();
+  const int workers = cell.workers + (parts.defense->trusted_batch() > 0);
+  std::size_t rows = static_cast<std::size_t>(workers) * (1 + parts.estimator->rows_per_worker()) + 5;
+  rows += parts.optimizer->rows_per_replica() + parts.defense->memory_rows(model->parameters());
+  if (parts.attack) rows += parts.attack->extra_rows() + parts.attack->memory_rows();
   const auto inputs = static_cast<std::size_t>(workers) * batch * dataset.features;
   return (rows * static_cast<std::size_t>(padded(model->parameters())) + inputs) * sizeof(float) +
          model->bytes_per_replica(workers, batch);
@@ -75,7 +66,7 @@ struct Simulation::State {
   int count, honest, senders;  ///< cells; of each, the honest workers and all that compute what they send
   int trusted, workers;        ///< samples of the server; the senders and, if it has samples, the server as the last
   std::unique_ptr<Model> model;
-  std::unique_ptr<Estimator> estimator;
+  std::shared_ptr<const Estimator> estimator;
 
   Array<int> round;
   int rounds_done = 0;
@@ -101,12 +92,12 @@ struct Simulation::State {
         recordable(exec.records_graphs()) {
     const Cell& cell = cells.front();
     honest = cell.workers - cell.byzantine;
-    const bool own = cell.byzantine > 0 && computes_own(cell, *make_attack(cell));
+    const bool own = cell.parts->computes_own();
     senders = own ? cell.workers : honest;
-    trusted = trusted_batch(cell);
+    trusted = cell.parts->defense->trusted_batch();
     workers = senders + (trusted > 0);
     model = make_model(cell, data->dataset());
-    estimator = make<Estimator>(cell.estimator, "estimator", cell);
+    estimator = cell.parts->estimator;
     const std::int64_t d = model->parameters();
     query = RowStore(exec, count, d);
     if (estimator->averages()) iterate = RowStore(exec, count, d);
@@ -162,8 +153,8 @@ struct Simulation::State {
     job.gradient.losses = losses.data();
     if (own) {
       for (const Cell& cell : cells) {
-        const auto attack = make_attack(cell);
-        const RoundWindow flips = attack->flips_labels() ? attack->window : RoundWindow::none();
+        const Attack& attack = *cell.parts->attack;
+        const RoundWindow flips = attack.flips_labels() ? attack.window : RoundWindow::none();
         for (int w = 0; w < workers; ++w)
           job.gradient.flips.push_back(w >= honest && w < senders ? flips : RoundWindow::none());
       }
@@ -191,10 +182,9 @@ struct Simulation::State {
     const int rounds = cells.front().rounds;
     std::vector<float> table, decays;
     for (const Cell& cell : cells) {
-      const auto schedule = make<Schedule>(cell.schedule, "schedule", cell);
       rates.emplace_back();
       for (int t = 0; t < rounds; ++t) {
-        rates.back().push_back(cell.learning_rate * schedule->factor(t, rounds));
+        rates.back().push_back(cell.learning_rate * cell.parts->schedule->factor(t, rounds));
         table.push_back(static_cast<float>(rates.back().back() * estimator->step_factor(t)));
       }
       decays.push_back(static_cast<float>(cell.weight_decay));
@@ -211,7 +201,7 @@ struct Simulation::State {
     job.weight_decay = weight_decays.data();
     job.rounds = rounds;
     job.round = round.data();
-    bound_optimizer = make<Optimizer>(cells.front().optimizer, "optimizer", cells.front())->bind(exec, job);
+    bound_optimizer = cells.front().parts->optimizer->bind(exec, job);
   }
 
   void bind_observers() {

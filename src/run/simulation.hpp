@@ -27,7 +27,7 @@ struct SimulationHooks {
   std::function<void(const std::string&)> message = [](const std::string&) {};  ///< what a user should know
 };
 
-/// A cohort: cells of one key on one dataset, advancing together round by round on one Exec.
+/// A cohort: cells of one key, with their parts, on one dataset, advancing together round by round on one Exec.
 class Simulation {
  public:
   /// \throws UserError when a component cannot be made for this task.

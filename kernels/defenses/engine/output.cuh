@@ -58,7 +58,7 @@ struct AddNoise {
 
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
     for (int l = 0; l < span_width; l += 2) {
-      const Random random(seeds[c], DefenseDraw::safeguard_noise, static_cast<std::uint32_t>(*round),
+      const Random random(seeds[c], DefenseDraw::noise, static_cast<std::uint32_t>(*round),
                           static_cast<std::uint32_t>((k + l) / 2));
       for (int i = 0; i < 2 && k + l + i < d; ++i) out[c][k + l + i] += deviation * random.normal(i);
     }
