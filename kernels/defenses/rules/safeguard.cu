@@ -152,8 +152,6 @@ class Safeguard final : public CustomStage {
 
 const Registered<Stage> safeguard([](Entry<Stage>& e) {
   e.name = "safeguard";
-  e.role = "rule";
-  e.space = "custom";
   e.summary =
       "the mean of the workers whose sums over a long and a short window were near a majority's; memory: 8 n d bytes a "
       "cell";
