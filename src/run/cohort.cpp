@@ -207,17 +207,13 @@ std::vector<double> Matrix::byzantine_shares() const {
   return all;
 }
 
-std::vector<WorkerEstimates> Matrix::worker_estimates() const {
-  std::vector<WorkerEstimates> all(static_cast<std::size_t>(cells_));
+std::vector<Observations> Matrix::observe() const {
+  std::vector<Observations> all(static_cast<std::size_t>(cells_));
   for (const auto& group : defenses_) {
-    const WorkerEstimates found = group->defense->worker_estimates();
-    const auto part = [&](const std::vector<double>& values, std::size_t i) {
-      const auto n = static_cast<std::ptrdiff_t>(values.size() / group->cells.size());
-      const auto first = values.begin() + static_cast<std::ptrdiff_t>(i) * n;
-      return std::vector<double>(first, first + n);
-    };
-    for (std::size_t i = 0; i < group->cells.size(); ++i)
-      all[static_cast<std::size_t>(group->cells[i])] = {part(found.weights, i), part(found.error_rates, i)};
+    const Observations found = group->defense->observe();
+    const int count = static_cast<int>(group->cells.size());
+    for (int i = 0; i < count; ++i)
+      all[static_cast<std::size_t>(group->cells[static_cast<std::size_t>(i)])] = of_cell(found, count, i);
   }
   return all;
 }

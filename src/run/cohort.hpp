@@ -35,8 +35,8 @@ class Matrix {
   void defend();
   /// Per cell: the Byzantine share of the last aggregate's weights, NaN where the rule is no weighting.
   std::vector<double> byzantine_shares() const;
-  /// Per cell: what its rule holds of every worker, [n] each or empty.
-  std::vector<WorkerEstimates> worker_estimates() const;
+  /// Per cell: what its rule measured.
+  std::vector<Observations> observe() const;
 
  private:
   struct DefenseGroup;

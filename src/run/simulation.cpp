@@ -34,15 +34,8 @@ std::unique_ptr<Model> make_model(const Cell& cell, const Dataset& dataset) {
 
 }  // namespace
 
-std::string cohort_key(const Cell& cell) {
-  std::string key;
-  for (const std::string& part :
-       {cell.dataset, cell.model, std::to_string(cell.batch), std::to_string(cell.byzantine_data),
-        std::to_string(cell.workers), std::to_string(cell.byzantine), cell.estimator, cell.optimizer, cell.protocol,
-        std::to_string(cell.rounds), std::to_string(cell.evaluate_every), std::to_string(cell.parts->computes_own()),
-        std::to_string(cell.parts->defense->trusted_batch())})
-    key += part + '\n';
-  return key;
+CohortKey cohort_key(const Cell& cell) {
+  return {key_of(cell, AxisGroup::cohort), cell.parts->computes_own(), cell.parts->defense->trusted_batch()};
 }
 
 std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
@@ -275,12 +268,14 @@ struct Simulation::State {
     std::vector<Evaluation> result(static_cast<std::size_t>(count));
     std::vector<Deviation> deviations(static_cast<std::size_t>(count), {NAN, NAN, NAN});
     std::vector<double> shares(static_cast<std::size_t>(count), NAN), distances = shares;
-    std::vector<WorkerEstimates> estimates(static_cast<std::size_t>(count));
+    std::vector<Observations> declared(static_cast<std::size_t>(count));  // by the components
     std::vector<float> batch_losses(static_cast<std::size_t>(count) * workers, NAN);
     if (rounds_done > 0) {
       deviations = deviation->measure();
       shares = matrix->byzantine_shares();
-      estimates = matrix->worker_estimates();
+      declared = matrix->observe();
+      const Observations estimated = bound_estimator->observe();
+      for (int c = 0; c < count; ++c) declared[static_cast<std::size_t>(c)].merge(of_cell(estimated, count, c));
       batch_losses = losses.download();
     }
     if (!data->dataset().optimum.empty()) {
@@ -293,18 +288,17 @@ struct Simulation::State {
       double loss = 0;
       for (int w = 0; w < honest; ++w) loss += batch_losses[c * static_cast<std::size_t>(workers) + w] / honest;
       const int last = rounds_done > 0 ? rounds_done - 1 : 0;
-      result[c] = {rounds_done,
-                   loss,
-                   scores[c].loss,
-                   scores[c].accuracy,
-                   deviations[c].norm,
-                   deviations[c].error,
-                   deviations[c].cosine,
-                   cells.front().byzantine > 0 ? shares[c] : NAN,
-                   rates[c][static_cast<std::size_t>(last)],
-                   distances[c],
-                   estimates[c].weights,
-                   estimates[c].error_rates};
+      result[c].round = rounds_done;
+      result[c].values = {{"train_loss", {loss}},
+                          {"test_loss", {scores[c].loss}},
+                          {"test_accuracy", {scores[c].accuracy}},
+                          {"aggregate_norm", {deviations[c].norm}},
+                          {"aggregate_error", {deviations[c].error}},
+                          {"aggregate_cosine", {deviations[c].cosine}},
+                          {"byzantine_weight", {cells.front().byzantine > 0 ? shares[c] : NAN}},
+                          {"learning_rate", {rates[c][static_cast<std::size_t>(last)]}},
+                          {"optimum_distance", {distances[c]}}};
+      result[c].values.merge(declared[c]);
     }
     return result;
   }
@@ -318,8 +312,8 @@ struct Simulation::State {
       for (std::size_t c = 0; c < results.size(); ++c) {
         if (results[c].status != CellStatus::ok) continue;
         results[c].evaluations.push_back(evaluations[c]);
-        const bool finite = std::isfinite(evaluations[c].test_loss) &&
-                            (rounds_done == 0 || std::isfinite(evaluations[c].aggregate_norm));
+        const bool finite = std::isfinite(evaluations[c]["test_loss"]) &&
+                            (rounds_done == 0 || std::isfinite(evaluations[c]["aggregate_norm"]));
         if (finite) continue;
         results[c].status = CellStatus::diverged;
         results[c].reason = "not finite at round " + std::to_string(rounds_done);

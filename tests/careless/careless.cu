@@ -33,8 +33,6 @@ struct Careless final : CustomRule<Nothing> {
 
 const Registered<Stage> careless([](Entry<Stage>& e) {
   e.name = "careless";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "wrong in every way";
   e.formula = "some multiple of x_n";
   e.source = "none";

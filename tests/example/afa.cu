@@ -60,8 +60,6 @@ struct AdaptiveFederatedAveraging : GramFunctor {
 
 const Registered<Stage> afa([](Entry<Stage>& e) {
   e.name = "afa";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "a mean without the messages whose direction is unlike it, weighted by how often each worker was good";
   e.formula =
       "repeat: y = sum of p_i x_i / sum of p_i over the good; bad: cos(x_i, y) beyond median +- xi sd of them, on the "

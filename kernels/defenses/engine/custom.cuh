@@ -66,7 +66,7 @@ class CustomRuleOf final : public CustomStage {
 
 /// A rule from a class derived from CustomRule<Parameters>.
 template <class Rule, class Parameters>
-std::unique_ptr<Stage> custom_rule(Parameters given) {
+std::unique_ptr<CustomStage> custom_rule(Parameters given) {
   return std::make_unique<detail::CustomRuleOf<Rule, Parameters>>(std::move(given));
 }
 
