@@ -95,7 +95,7 @@ std::string batch_differs(Exec& exec, const Subject& s) {
   return {};
 }
 
-/// Every message x becomes factor x + shift.
+/// Every message x becomes factor x + shift (0, 1, ..., 6, 0, 1, ...).
 std::string moves_otherwise(Exec& exec, const Subject& s, float factor, float shift) {
   const auto change = [=](Messages& messages) {
     for (auto& message : messages)
@@ -226,8 +226,7 @@ Findings check_defense(Exec& exec, Exec* other, const Entry<Stage>& entry, const
     const auto turn = [](Messages& messages) { std::reverse(messages.begin(), messages.end()); };
     return difference(outputs(exec, s, s.whole(), 0, 1, turn), outputs(exec, s, s.whole()), tolerance);
   });
-  claimed(traits.translation_equivariant, "moves with the messages",
-          [&] { return moves_otherwise(exec, s, 1, 0.25F); });
+  claimed(traits.translation_equivariant, "moves with the messages", [&] { return moves_otherwise(exec, s, 1, -2); });
   claimed(traits.scale_equivariant, "grows with the messages", [&] { return moves_otherwise(exec, s, 8, 0); });
   claimed(traits.unanimous, "equal messages come back", [&] { return disagrees(exec, s); });
   claimed(traits.within_box, "stays within the messages' box", [&] { return leaves_box(exec, s); });

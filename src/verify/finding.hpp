@@ -30,7 +30,8 @@ class Findings {
     all_.push_back(std::move(finding));
   }
   void skip(std::string name, std::string reason) { all_.push_back({std::move(name), {}, std::move(reason)}); }
-  const std::vector<Finding>& all() const { return all_; }
+  const std::vector<Finding>& all() const& { return all_; }
+  std::vector<Finding> all() && { return std::move(all_); }  // of a temporary, which a loop over it would outlive
 
  private:
   std::vector<Finding> all_;
