@@ -7,9 +7,8 @@
 #include <memory>
 
 #include "kernels/attacks/attack.cuh"
-#include "kernels/defenses/aggregate.cuh"
 #include "kernels/defenses/defense.cuh"
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "src/commands/commands.hpp"
 
 namespace gauntlet {

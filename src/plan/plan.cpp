@@ -82,7 +82,10 @@ class Checker {
   /// its place in the spec.
   void operator()(Cell& cell) {
     cell.skipped = unmet(cell);
-    if (cell.skipped.empty()) cell.parts = maker_.parts(cell);
+    if (!cell.skipped.empty()) return;
+    const auto parts = maker_.parts(cell);
+    cell.skipped = parts->protocol->unmet(parts->attack.get(), *parts->defense);
+    if (cell.skipped.empty()) cell.parts = parts;
   }
 
   /// The base rate that the cell's optimizer brings along (`adam(learning_rate=0.001)`); NaN where the task's holds.
