@@ -67,7 +67,7 @@ inline reference::Matrix expected(const std::string& pipeline, const FloatMatrix
     const int n = static_cast<int>(x.size());
     const Arguments arguments(entry.name, entry.parameters, text, n, f);
     const auto stage = entry.create(text, n, f);
-    if (stage->as_gram_rule() != nullptr && stage->as_gram_rule()->memory_row() == MemoryRow::trusted) {
+    if (stage->as_gram_rule() != nullptr && stage->as_gram_rule()->memory(n).row == MemoryRow::trusted) {
       const auto trusted = trusted_message(rows, f);
       x.emplace_back(trusted.begin(), trusted.end());
     }
@@ -90,6 +90,13 @@ double relative_error(const FloatMatrix& got, const Matrix& want) {
     }
   }
   return error / scale;
+}
+
+/// A stage with what makes a whole defense of it; its traits are those of this pipeline.
+inline std::string whole_pipeline(const Component& stage) {
+  return stage.role == "pre-aggregator"    ? stage.name + " | mean"
+         : stage.role == "meta-aggregator" ? "median | " + stage.name
+                                           : stage.name;
 }
 
 /// Whether the pipeline works for n messages of which f are Byzantine.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cfloat>
-#include <set>
 
 #include "tests/defense_support.hpp"
 
@@ -37,13 +36,9 @@ void check_within(const std::vector<float>& out, const FloatMatrix& rows) {
   }
 }
 
-/// Rules whose output is not a mean of messages.
-const std::set<std::string> no_means = {"signsgd-mv", "signsgd-fd", "centered-clipping",  "fltrust",
-                                        "foolsgold",  "signguard",  "clipped-clustering", "rfa"};
-
-void check_pipeline(Exec& exec, const std::string& pipeline, const std::string& rule, const FloatMatrix& rows, int f) {
+void check_pipeline(Exec& exec, const std::string& pipeline, const Component& rule, const FloatMatrix& rows, int f) {
   const auto out = aggregate(exec, pipeline, rows, f)[0];
-  if (no_means.count(rule) == 0) return check_within(out, rows);
+  if (rule.traits.within_box) return check_within(out, rows);
   for (const float value : out) CHECK(std::isfinite(value));
 }
 
@@ -58,7 +53,7 @@ TEST_CASE("of honest messages near the largest float every rule makes a finite o
             if (!accepts(entry.name, n, f)) continue;
             INFO(entry.name << ", f = " << f << ", signs " << static_cast<int>(signs) << " of " << size << " on "
                             << backend_name(*exec));
-            check_pipeline(*exec, entry.name, entry.name, large_inbox(n, d, size, signs), f);
+            check_pipeline(*exec, entry.name, entry, large_inbox(n, d, size, signs), f);
           }
     }
 }
@@ -67,40 +62,42 @@ TEST_CASE("the same in pipelines and beside Byzantine messages of any size", "[l
   const int n = 13, f = 2, d = 12;
   for (const auto& exec : test_backends())
     for (const auto& entry : Registry<Stage>::all()) {
-      if (entry.role != "rule" || !entry.robust) continue;
+      if (entry.role != "rule" || !entry.traits.robust) continue;
       for (const std::string& pipeline : {entry.name, "nnm | " + entry.name, entry.name + " | ctma"})
         for (const float harm : {nan, inf, -inf, FLT_MAX, -FLT_MAX, 0.0f}) {
           if (!accepts(pipeline, n, f)) continue;
           INFO(pipeline << " and " << harm << " on " << backend_name(*exec));
           auto rows = large_inbox(n, d, 3e38f, Signs::by_coordinate);
           for (int i = n - f; i < n; ++i) rows[i].assign(d, harm);
-          check_pipeline(*exec, pipeline, entry.name, rows, f);
+          check_pipeline(*exec, pipeline, entry, rows, f);
         }
     }
 }
 
-TEST_CASE("column rules give of equal messages of the largest float that float", "[largest]") {
+TEST_CASE("rules give of equal messages of the largest float that float", "[largest]") {
   for (const auto& exec : test_backends())
-    for (const char* rule : {"median", "trimmed-mean", "phocas", "meamed", "box-mean", "bulyan"})
+    for (const auto& entry : Registry<Stage>::all())
       for (const int n : {11, 13, 30, 100})
         for (const float value : {FLT_MAX, -FLT_MAX, 1e-45f, 0.3f}) {
-          INFO(rule << ", n = " << n << ", " << value << " on " << backend_name(*exec));
-          CHECK(aggregate(*exec, rule, FloatMatrix(n, {value}), 2)[0][0] == Approx(value).epsilon(1e-6));
+          if (entry.role != "rule" || !entry.traits.unanimous || !accepts(entry.name, n, 2)) continue;
+          INFO(entry.name << ", n = " << n << ", " << value << " on " << backend_name(*exec));
+          CHECK(aggregate(*exec, entry.name, FloatMatrix(n, {value}), 2)[0][0] == Approx(value).epsilon(1e-6));
         }
 }
 
-TEST_CASE("column rules give messages scaled by a power of two scaled, to the last bit", "[largest]") {
+TEST_CASE("rules give messages scaled by a power of two scaled, to the last bit", "[largest]") {
   const int n = 13, f = 2;
   const auto rows = random_inbox(n, f, 200, 601);
   for (const auto& exec : test_backends())
-    for (const char* rule : {"median", "trimmed-mean", "phocas", "meamed", "box-mean", "bulyan"}) {
-      INFO(rule << " on " << backend_name(*exec));
+    for (const auto& entry : Registry<Stage>::all()) {
+      if (entry.role != "rule" || !entry.traits.scale_equivariant || !accepts(entry.name, n, f)) continue;
+      INFO(entry.name << " on " << backend_name(*exec));
       auto grown = rows;
       for (auto& row : grown)
         for (float& value : row) value *= 0x1p124f;
-      auto want = aggregate(*exec, rule, rows, f);
+      auto want = aggregate(*exec, entry.name, rows, f);
       for (float& value : want[0]) value *= 0x1p124f;
-      CHECK(aggregate(*exec, rule, grown, f) == want);
+      CHECK(aggregate(*exec, entry.name, grown, f) == want);
     }
 }
 

@@ -17,7 +17,7 @@ void check_sizes(int n, int f) {
 std::shared_ptr<const Attack> make_attack(const std::string& text, int n, int f) {
   const ComponentText component = parse_component(text);
   const auto& entry = Registry<Attack>::find(component.name, "attack");
-  const std::string condition = entry.needs ? entry.needs(n, f) : "";
+  const std::string condition = entry.needs(n, f);
   if (!condition.empty())
     throw UserError(entry.name + " needs " + condition + " (n = " + std::to_string(n) + ", f = " + std::to_string(f) +
                     ")");

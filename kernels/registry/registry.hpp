@@ -33,6 +33,37 @@ struct RobustnessBound {
   std::function<double(int n, int f, double inner)> value = {};
 };
 
+/// What a component asks of n messages of which f are Byzantine: the words, and whether it is so. The text depends on
+/// nothing, so that listings can show it; what has another text is another condition, looked at `then`.
+struct Condition {
+  std::string text = {};                         ///< `n > 2f + 2`; empty: asks nothing
+  std::function<bool(int n, int f)> holds = {};  ///< null: always
+  std::vector<Condition> then = {};              ///< what it asks besides, where this holds
+
+  /// The first text that does not hold, or empty.
+  std::string operator()(int n, int f) const {
+    if (holds && !holds(n, f)) return text;
+    for (const Condition& next : then)
+      if (std::string unmet = next(n, f); !unmet.empty()) return unmet;
+    return {};
+  }
+};
+
+/// What holds of a component whatever the messages: what `verify` and the tests of all components ask for. The defaults
+/// are those of a rule without oddities; whoever differs says so in its own file. Of a pre-aggregator they are those of
+/// `it | mean`, of a meta-aggregator those of `median | it`; a component of another kind has no use for them.
+struct Traits {
+  bool robust = true;  ///< a rule that claims finite output near the honest messages despite f arbitrary ones
+  bool translation_equivariant = true;  ///< A(x_1 + c, …) = A(x_1, …) + c; its trusted message moves, too
+  bool scale_equivariant = true;        ///< A(a x_1, …) = a A(x_1, …) for a > 0; its trusted message grows, too
+  bool permutation_invariant = true;    ///< it does not care for the order of the workers
+  bool unanimous = true;                ///< n equal messages of any size come back
+  bool within_box = true;               ///< no coordinate of the output lies beyond those of all messages
+  bool mean_without_byzantine = false;  ///< with f = 0 the output is the mean
+  bool draws_workers = false;           ///< mixes workers drawn at random, so that no naive definition can agree
+  bool sends_finite = true;             ///< an attack whose messages are finite where the honest ones are
+};
+
 /// What every component declares about itself: the one source of `list`, the help, the README tables and the tests.
 struct Component {
   std::string name;
@@ -42,14 +73,12 @@ struct Component {
   std::string summary = {};  ///< one line
   std::string formula = {};  ///< one line, plain text
   std::string source = {};   ///< the paper
-  bool robust = true;        ///< a rule that claims finite output near the honest messages despite f arbitrary ones
+  Traits traits = {};
   std::vector<ParameterSpec> parameters = {};
   std::vector<KnownAnswer> known_answers = {};
-  /// Empty when the component works for n messages of which f are Byzantine, or else the condition it needs
-  /// (`n > 2f + 2`). Null: always works.
-  std::function<std::string(int n, int f)> needs = {};
+  Condition needs = {};
   /// Of a defense: what it needs instead when the user writes the parameter of this name, whose default asks for more.
-  std::map<std::string, std::function<std::string(int n, int f)>> needs_with = {};
+  std::map<std::string, Condition> needs_with = {};
   RobustnessBound kappa = {};  ///< of a defense; empty where no bound is known
 };
 

@@ -41,7 +41,7 @@ const char* const stronger[] = {
 bool works(const std::string& text, int n, int f) {
   const ComponentText component = parse_component(text);
   const auto* entry = Registry<Attack>::lookup(component.name);
-  if (entry == nullptr || (entry->needs && !entry->needs(n, f).empty())) return false;
+  if (entry == nullptr || !entry->needs(n, f).empty()) return false;
   try {
     entry->create(component, n, f);
     return true;

@@ -80,7 +80,7 @@ ComponentText canonical(Kind kind, ComponentText text) {
 std::string unmet_need(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f) {
   if (kind == Kind::defense) return unmet_need(pipeline, n, f);
   const Component& component = catalogue(kind).find(pipeline.front().name);
-  const std::string need = component.needs ? component.needs(n, f) : "";
+  const std::string need = component.needs(n, f);
   if (need.empty()) return "";
   return component.name + " needs " + need + " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + ")";
 }

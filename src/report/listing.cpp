@@ -33,9 +33,6 @@ const char* kind_name(ParameterKind kind) {
   return "";
 }
 
-/// The condition on n and f as the component words it. No component works for one worker that is Byzantine.
-std::string condition(const Component& component) { return component.needs ? component.needs(1, 1) : ""; }
-
 /// The bound on the robustness coefficient, `-` for a defense without one; other components have none to show.
 std::string kappa(const Component& component) {
   return component.role.empty() || !component.kappa.formula.empty() ? component.kappa.formula : "-";
@@ -77,10 +74,11 @@ Json json_of(const ParameterSpec& parameter) {
 Json json_of(const Component& component) {
   Json parameters = Json::array();
   for (const ParameterSpec& parameter : component.parameters) parameters.push_back(json_of(parameter));
-  return {{"name", component.name},       {"aliases", component.aliases},  {"role", component.role},
-          {"space", component.space},     {"robust", component.robust},    {"summary", component.summary},
-          {"formula", component.formula}, {"needs", condition(component)}, {"kappa", formula_or_null(component.kappa)},
-          {"source", component.source},   {"parameters", parameters}};
+  return {
+      {"name", component.name},       {"aliases", component.aliases},      {"role", component.role},
+      {"space", component.space},     {"robust", component.traits.robust}, {"summary", component.summary},
+      {"formula", component.formula}, {"needs", component.needs.text},     {"kappa", formula_or_null(component.kappa)},
+      {"source", component.source},   {"parameters", parameters}};
 }
 
 std::string parameter_text(const ParameterSpec& parameter) {
@@ -106,7 +104,7 @@ std::string markdown_row(const Component& component, bool has_roles) {
     parameters += (parameters.empty() ? "`" : ", `") + parameter.name + "=" + parameter.default_value + "`";
   std::string row = "| " + name + " | ";
   if (has_roles) row += markdown_cell(component.role) + " | ";
-  std::vector<std::string> cells = {component.summary, component.formula, condition(component)};
+  std::vector<std::string> cells = {component.summary, component.formula, component.needs.text};
   if (has_roles) cells.push_back(kappa(component));
   cells.insert(cells.end(), {parameters, component.source});
   for (const std::string& text : cells) row += markdown_cell(text) + " | ";
@@ -140,7 +138,7 @@ std::string listing_text(const std::vector<Catalogue>& catalogues, bool details)
       for (const std::string& alias : component->aliases) line("alias", alias);
       line("role", component->role);
       line("formula", component->formula);
-      line("needs", condition(*component));
+      line("needs", component->needs.text);
       line("kappa", kappa(*component));
       for (const ParameterSpec& parameter : component->parameters) line("parameter", parameter_text(parameter));
       line("source", component->source);

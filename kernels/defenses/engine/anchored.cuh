@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/defenses/defense.cuh"
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/exec/array.cuh"
 #include "kernels/passes/passes.cuh"
 
@@ -13,14 +13,13 @@ namespace detail {
 
 /// The base rows of every inbox and, last, its anchor.
 struct AnchoredTable {
-  const float* const* base;
+  Rows base;
   float* const* anchor;
-  int m;
   const float** out;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t c = index / (m + 1), p = index % (m + 1);
-    out[index] = p < m ? base[c * m + p] : anchor[c];
+    const int m = base.m, c = static_cast<int>(index / (m + 1)), p = static_cast<int>(index % (m + 1));
+    out[index] = p < m ? base.of(c)[p] : anchor[c];
   }
 };
 
@@ -42,7 +41,7 @@ class AnchoredRule final : public CustomStage {
       anchor_rows = Array<float*>(exec, anchors.pointers());
       table = Array<const float*>(exec, count * (m + 1));
       parallel_for(exec, "anchored table", static_cast<std::int64_t>(table.size()),
-                   AnchoredTable{rows.row, anchor_rows.data(), rows.m, table.data()});
+                   AnchoredTable{rows, anchor_rows.data(), table.data()});
       rows = {rows.count, rows.m + 1, rows.d, table.data()};
       parts = Array<double>(exec, gram_scratch(exec, rows));
       products = Array<double>(exec, count * (m + 1) * (m + 1));
@@ -56,11 +55,11 @@ class AnchoredRule final : public CustomStage {
       const int count = rows.count, m = rows.m - 1;
       reduce_columns(exec, job.inboxes, reducer, anchor_rows.data());
       gram(exec, rows, GramPart::full, parts.data(), products.data());
-      mix_gram(exec, count, {products.data(), m + 1, 1, job.inboxes.mixing, n, m, 1, m, true, seen.data()});
-      solve(exec, GramBatch{count, n, job.f, n + 1, 1, seen.data(), job.seeds, job.round, scratch.data()}, functor,
+      mix_gram(exec, count, {products.data(), m + 1, 1, 1, job.inboxes.mixing, n, m, 1, true, seen.data()});
+      solve(exec, GramBatch{count, n, job.f, 1, 1, seen.data(), job.seeds, job.round, scratch.data()}, functor,
             weights.data(), n + 1);
       parallel_for(exec, "to base", std::int64_t{count} * (m + 1),
-                   ToBase{weights.data(), job.inboxes.mixing, n, 0, m, base_weights.data()});
+                   ToBase{weights.data(), job.inboxes.mixing, n, 0, m, 1, 1, base_weights.data()});
       combine(exec, rows, base_weights.data(), m + 1, job.out);
     }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/defenses/defense.cuh"
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/exec/array.cuh"
 #include "kernels/passes/passes.cuh"
 
@@ -22,8 +22,7 @@ class MessageProducts {
     const Rows& base = job.inboxes.base;
     const int n = job.inboxes.n;
     gram(exec, base, GramPart::full, parts_.data(), products_.data());
-    detail::mix_gram(exec, base.count,
-                     {products_.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen_.data()});
+    mix_gram(exec, base.count, {products_.data(), base.m, 1, 1, job.inboxes.mixing, n, base.m, 0, true, seen_.data()});
     return seen_.data();
   }
 
@@ -51,11 +50,5 @@ class WeightedOutput {
   bool median_;
   Array<double> base_;
 };
-
-/// The parameter that chooses between the two.
-inline ParameterSpec average_parameter() {
-  return word("average", "mean", "of the messages left: their mean or, in each coordinate, their median",
-              {"mean", "median"});
-}
 
 }  // namespace gauntlet

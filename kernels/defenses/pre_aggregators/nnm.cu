@@ -5,7 +5,7 @@ namespace gauntlet {
 namespace {
 
 struct NearestNeighborMixing : GramFunctor {
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     const int n = gram.n, keep = gram.n - gram.f;
@@ -25,7 +25,8 @@ const Registered<Stage> nnm([](Entry<Stage>& e) {
   e.summary = "replaces every message by the mean of its n-f nearest, itself included";
   e.formula = "y_i = mean of the n-f x_j with least |x_j - x_i|";
   e.source = "Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan, Fixing by Mixing, AISTATS 2023";
-  e.needs = [](int n, int f) { return std::string(n > f ? "" : "n > f"); };
+  e.traits.mean_without_byzantine = true;
+  e.needs = {"n > f", [](int n, int f) { return n > f; }};
   e.kappa = {"8f/(n-f) (1 + kappa)", [](int n, int f, double inner) { return 8.0 * f / (n - f) * (1 + inner); }};
   e.known_answers = {{"", 1, {{0}, {2}, {10}}, {{1}, {1}, {6}}}};
   e.make = [](const Arguments&) { return pre_aggregator(NearestNeighborMixing{}); };

@@ -8,7 +8,7 @@ struct Normalize : GramFunctor {
   static constexpr Reads reads = Reads::norms;
   double length = 1;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     const double target = length;
@@ -28,6 +28,10 @@ const Registered<Stage> normalize([](Entry<Stage>& e) {
   e.summary = "scales every message to one length; zero and non-finite ones become zero";
   e.formula = "y_i = length x_i / |x_i|";
   e.source = "Cutkosky, Mehta, Momentum Improves Normalized SGD, ICML 2020";
+  e.traits.translation_equivariant = false;  // gives every message one length
+  e.traits.scale_equivariant = false;
+  e.traits.unanimous = false;
+  e.traits.within_box = false;
   e.parameters = {number("length", "1", "norm of every message", 0)};
   e.known_answers = {{"", 0, {{3, 4}, {0, 0}}, {{0.6f, 0.8f}, {0, 0}}},
                      {"length=10", 0, {{3, 4}, {0, 0.5}}, {{6, 8}, {0, 10}}}};

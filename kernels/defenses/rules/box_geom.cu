@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/defenses/shared/geometric_median.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
@@ -183,8 +183,7 @@ class BoxGeom final : public CustomStage {
     void run(bool) override {
       const Rows& base = job.inboxes.base;
       gram(exec, base, GramPart::full, parts.data(), products.data());
-      detail::mix_gram(exec, count,
-                       {products.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen.data()});
+      mix_gram(exec, count, {products.data(), base.m, 1, 1, job.inboxes.mixing, n, base.m, 0, true, seen.data()});
       for (int from = 0; from < subsets; from += chunk) solve_chunk(from, std::min(chunk, subsets - from));
       parallel_spans(exec, "midpoint", count, base.d,
                      Midpoint{job.inboxes, received(), keep, low.rows.data(), high.rows.data(), job.out});
@@ -199,8 +198,8 @@ class BoxGeom final : public CustomStage {
       parallel_for(exec, "mask subsets", std::int64_t{problems} * n * n,
                    MaskSubsets{seen.data(), in, n, size, masked.data()});
       parallel_for(exec, "leave out subsets", problems, LeaveOut{received(), in, keep, size, left_out.data()});
-      detail::solve(exec, GramBatch{problems, n, job.f, n, size, masked.data(), job.seeds, job.round, scratch.data()},
-                    median, weights.data(), n);
+      solve(exec, GramBatch{problems, n, job.f, 0, size, masked.data(), job.seeds, job.round, scratch.data()}, median,
+            weights.data(), n);
       parallel_for(exec, "compose", std::int64_t{problems} * base.m,
                    ComposeChunk{weights.data(), job.inboxes.mixing, n, base.m, size, base_weights.data()});
       parallel_spans(
@@ -234,10 +233,9 @@ const Registered<Stage> box_geom([](Entry<Stage>& e) {
       "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the medians of n-f messages";
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
-  e.needs = [](int n, int f) {
-    const std::string subsets = all_subsets_needs(n, f);
-    return subsets.empty() && n > column_limit ? "n <= " + std::to_string(column_limit) : subsets;
-  };
+  e.needs = {"n > 2f and C(n, f) <= 100000 (tries all subsets)",
+             few_subsets,
+             {{"n <= " + std::to_string(column_limit), [](int n, int) { return n <= column_limit; }}}};
   e.kappa = {"n-f, derived", trusted_box_kappa};
   e.known_answers = {{"", 0, {{0, 0}, {2, 0}, {2, 2}, {0, 2}}, {{1, 1}}}, {"", 1, {{1}, {1}, {1}, {9}}, {{1}}}};
   e.make = [](const Arguments&) { return std::make_unique<BoxGeom>(GeometricMedian{}); };

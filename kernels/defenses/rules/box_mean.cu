@@ -14,6 +14,8 @@ struct BoxMean {
   static constexpr bool sorted = true;
   int f = 0;
 
+  GAUNTLET_HD BoxMean without(int absent) const { return {f > absent ? f - absent : 0}; }
+
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
     using T = typename Values::Number;
@@ -46,6 +48,7 @@ const Registered<Stage> box_mean([](Entry<Stage>& e) {
   e.formula = "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the means of n-f messages";
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
+  e.traits.mean_without_byzantine = true;
   e.needs = needs_majority;
   e.kappa = {"n-f, derived", trusted_box_kappa};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {9}}, {{1.5}}}, {"", 1, {{0}, {4}, {8}}, {{4}}}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/defenses/shared/krum_score.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/exec/array.cuh"
@@ -123,11 +123,11 @@ class Bulyan final : public CustomStage {
       const Rows& base = job.inboxes.base;
       const int count = base.count, m = base.m;
       gram(exec, base, GramPart::full, parts.data(), products.data());
-      detail::mix_gram(exec, count, {products.data(), m, 1, job.inboxes.mixing, n, m, 0, 0, true, seen.data()});
-      detail::solve(exec, GramBatch{count, n, job.f, n, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
-                    selection.data(), std::int64_t{picks} * n);
+      mix_gram(exec, count, {products.data(), m, 1, 1, job.inboxes.mixing, n, m, 0, true, seen.data()});
+      solve(exec, GramBatch{count, n, job.f, 0, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
+            selection.data(), std::int64_t{picks} * n);
       parallel_for(exec, "compose", std::int64_t{count} * picks * m,
-                   detail::Multiply{selection.data(), job.inboxes.mixing, picks, n, m, mixing.data()});
+                   Multiply{selection.data(), job.inboxes.mixing, picks, n, m, mixing.data()});
       reduce_columns(exec, Inboxes{base, picks, mixing.data()}, NearestToMedian{center, picks - 2 * job.f}, job.out);
     }
 
@@ -153,6 +153,7 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
   e.formula =
       "S: n-2f times the Krum choice among the rest (r left: max(r-f-2, 1) neighbors); mean of n-4f nearest median";
   e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning in Byzantium, ICML 2018";
+  e.traits.mean_without_byzantine = true;
   e.parameters = {word("power", "2", "exponent of the distance in the score", {"1", "2", "4"}), even_parameter(),
                   word("form", "paper",
                        "initial: ByzantineMomentum's, with power=1, even=lower: n-2f-2 picks by the scores of the "
@@ -160,11 +161,10 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
                        "less the distances to neighbors picked",
                        {"paper", "initial", "subtracted"}),
                   count("m", "n-f-2", "how many the first pick averages, not in form=paper", 1)};
-  e.needs = [](int n, int f) {
-    return std::string(n >= 4 * f + 3 && n <= column_limit ? "" : "4f + 3 <= n <= " + std::to_string(column_limit));
-  };
+  e.needs = {"4f + 3 <= n <= " + std::to_string(column_limit),
+             [](int n, int f) { return n >= 4 * f + 3 && n <= column_limit; }};
   // Without Byzantine messages the subtracted scores of the last picks would be rounding errors.
-  e.needs_with = {{"form", [needs = e.needs](int n, int f) { return f > 0 ? needs(n, f) : "f > 0"; }}};
+  e.needs_with = {{"form", {"f > 0", [](int, int f) { return f > 0; }, {e.needs}}}};
   // Whichever n - 2f are picked, per coordinate at least (n-4f)/2 of S lie beyond their median m as seen from mean_S,
   // so (m - mean_S)^2 <= rV. Of the picks n - 3f are of S, so the n - 4f nearest to m are on average, in squares, no
   // farther from it than these: r/2 (V + rV). Twice the sum of both bounds the result.

@@ -68,6 +68,7 @@ const Registered<Stage> caf([](Entry<Stage>& e) {
       std::to_string(single_passes) + " passes small ones are taken together";
   e.source =
       "Allouah, Guerraoui, Stephan, Towards Trustworthy Federated Learning with Untrusted Participants, ICML 2025";
+  e.traits.mean_without_byzantine = true;
   e.needs = needs_majority;
   e.known_answers = {{"", 1, {{0}, {0}, {0}, {4}}, {{0}}}, {"", 0, {{0}, {3}, {9}}, {{4}}}};
   e.make = [](const Arguments&) { return gram_rule(CovarianceFilter{}); };

@@ -14,7 +14,7 @@ struct CenteredClipping : GramFunctor {
   double tau = 10;
   Start start = Start::row;
 
-  MemoryRow memory_row() const { return start == Start::row ? MemoryRow::last_output : MemoryRow::none; }
+  Memory memory(int) const { return {start == Start::row ? MemoryRow::last_output : MemoryRow::none}; }
   std::size_t scratch(int n) const { return 2 * (static_cast<std::size_t>(n) + 1); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* scratch) const {
@@ -41,6 +41,10 @@ const Registered<Stage> centered_clipping([](Entry<Stage>& e) {
   e.summary = "moves from the last output by the mean of the messages' deviations, each clipped";
   e.formula = "repeat: v = v + (1/n) sum of (x_i - v) min(1, tau / |x_i - v|), from the last output (zero at first)";
   e.source = "Karimireddy, He, Jaggi, Learning from History for Byzantine Robust Optimization, ICML 2021";
+  e.traits.translation_equivariant = false;  // starts at zero
+  e.traits.scale_equivariant = false;        // tau is a length
+  e.traits.unanimous = false;                // comes the whole way only from within tau
+  e.traits.within_box = false;
   e.parameters = {count("iterations", "1", "clipping steps a round", 1, 1000000),
                   number("tau", "10", "longest deviation that is not clipped", 0),
                   flag("stateless", false, "start every round from the messages instead: see start"),

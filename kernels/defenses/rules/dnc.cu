@@ -74,8 +74,9 @@ struct GatherCoordinates {
 
   GAUNTLET_HD void operator()(int stack, std::int64_t first) const {
     const int c = stack / draws, draw = stack % draws, n = inboxes.n, m = inboxes.base.m;
-    const Permutation place(inboxes.base.d, Random(seeds[c], Purpose::defense, 2, static_cast<std::uint32_t>(*round),
-                                                   static_cast<std::uint32_t>(draw)));
+    const Permutation place(inboxes.base.d,
+                            Random(seeds[c], DefenseDraw::dnc_coordinates, static_cast<std::uint32_t>(*round),
+                                   static_cast<std::uint32_t>(draw)));
     const float* const* table = inboxes.base.of(c);
     for (std::int64_t k = first; k < first + span_width && k < width; ++k) {
       const std::int64_t from = width < inboxes.base.d ? place(k) : k;
@@ -156,8 +157,8 @@ class DivideAndConquer final : public CustomStage {
       parallel_spans(exec, "sample coordinates", count * draws, width,
                      GatherCoordinates{job.inboxes, kinds.data(), job.seeds, job.round, draws, width, sampled.row(0)});
       gram(exec, stack_rows(), GramPart::full, parts.data(), products.data());
-      const GramBatch batch{count * draws, n, job.f, n, draws, products.data(), job.seeds, job.round, scratch.data()};
-      detail::solve(exec, batch, select, kept.data(), n);
+      const GramBatch batch{count * draws, n, job.f, 0, draws, products.data(), job.seeds, job.round, scratch.data()};
+      solve(exec, batch, select, kept.data(), n);
       parallel_for(exec, "intersect", count, Intersect{kept.data(), draws, n, weights.data()});
       output.write(exec, job, weights.data());
     }
@@ -187,7 +188,8 @@ const Registered<Stage> dnc([](Entry<Stage>& e) {
   e.summary = "the mean of the messages that are never among the farthest along the leading direction of a random part";
   e.formula =
       "mean of the intersection over draws of the n-floor(filter f) least <v, x_i - mean>^2 on random coordinates";
-  e.robust = false;  // one draw finds one direction: far messages along another may stay
+  e.traits.robust = false;  // one draw finds one direction: far messages along another may stay
+  e.traits.mean_without_byzantine = true;
   e.source = "Shejwalkar, Houmansadr, Manipulating the Byzantine, NDSS 2021";
   e.parameters = {count("draws", "5", "of coordinates; one if there are no more than `coordinates`", 1, 1000),
                   count("coordinates", "10000", "in a draw, without replacement", 1),

@@ -32,6 +32,7 @@ const Registered<Stage> faba([](Entry<Stage>& e) {
   e.summary = "removes f times the message farthest from the mean of the rest";
   e.formula = "repeat f times: S = S without argmax over S of |x_i - mean of S|; then the mean of S";
   e.source = "Xia, Tao, Hao, Li, FABA: An Algorithm for Fast Aggregation against Byzantine Attacks, IJCAI 2019";
+  e.traits.mean_without_byzantine = true;
   e.needs = needs_majority;
   // With h = n - f: let x in S be the first of S to be removed, R its distance from the mean m of those present, f' of
   // them not in S; all are that near, so |m - mean_S| <= f'/h R and R (1 - f'/h) <= |x - mean_S| <= sqrt(hV). The

@@ -29,6 +29,8 @@ const Registered<Stage> fltrust([](Entry<Stage>& e) {
       "or the server's own is not finite";
   e.formula = "sum of w_i (|x_0| / |x_i|) x_i / sum of w_i, w_i = max(0, cos(x_i, x_0)), x_0 the server's message";
   e.source = "Cao, Fang, Liu, Gong, FLTrust: Byzantine-Robust Federated Learning via Trust Bootstrapping, NDSS 2021";
+  e.traits.translation_equivariant = false;  // works on cosines
+  e.traits.within_box = false;               // gives every message the length of the trusted one
   e.parameters = {trusted_batch_parameter()};
   // Cosines 1, 0, 0.6 and -1: ((2, 0) + 0.6 (1.2, 1.6)) / 1.6.
   e.known_answers = {{"", 3, {{1, 0}, {0, 5}, {3, 4}, {-9, 0}}, {{1.7f, 0.6f}}, {2, 0}},

@@ -24,7 +24,7 @@ const Registered<Stage> krum([](Entry<Stage>& e) {
   e.formula = "x_i with least score_i = sum over the q nearest others j of |x_i - x_j|^power";
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";
   e.parameters = krum_parameters();
-  e.needs = krum_needs;
+  e.needs = needs_krum_neighbors;
   e.needs_with = {{"neighbors", needs_majority}};
   // With h = n - f, q = n - f - 2 and V the variance of S: the mean over S of the scores is at most q/(h-1) times that
   // of the sums of squared distances, 2hV, so the chosen x has a score of at most 2hV. Itself included if it is of S,

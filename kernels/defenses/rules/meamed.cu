@@ -8,11 +8,13 @@ namespace {
 struct Meamed {
   static constexpr bool sorted = true;
   Median center;
-  int keep;
+  int f;
+
+  GAUNTLET_HD Meamed without(int absent) const { return {center, f > absent ? f - absent : 0}; }
 
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
-    return mean_nearest(column, center(column), keep);
+    return mean_nearest(column, center(column), column.n - f);
   }
 };
 
@@ -25,6 +27,7 @@ const Registered<Stage> meamed([](Entry<Stage>& e) {
       "mean of the n-f values x_ik with least |x_ik - median_k| for each coordinate k; of equally near ones below and "
       "above, of both choices";
   e.source = "Xie, Koyejo, Gupta, Generalized Byzantine-tolerant SGD, 2018";
+  e.traits.mean_without_byzantine = true;
   e.parameters = {even_parameter()};
   e.needs = needs_majority;
   e.kappa = {"4f/(n-f) (1 + kappa of median), derived",
@@ -33,7 +36,7 @@ const Registered<Stage> meamed([](Entry<Stage>& e) {
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {4}, {99}}, {{1.75}}},
                      {"", 3, {{0}, {0}, {0}, {4}, {5}, {6}, {9}}, {{3.75}}},
                      {"", 3, {{0}, {0}, {0}, {4}, {5}, {6}, {7}}, {{5.5}}}};
-  e.make = [](const Arguments& a) { return column_rule(Meamed{median_of(a), a.n() - a.f()}); };
+  e.make = [](const Arguments& a) { return column_rule(Meamed{median_of(a), a.f()}); };
 });
 
 }  // namespace

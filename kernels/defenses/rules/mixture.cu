@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/defenses/engine/pipeline.cuh"
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
 
 namespace gauntlet {
 namespace {
@@ -15,7 +15,7 @@ struct Draw {
   const int* round;
 
   GAUNTLET_HD int operator()(std::int64_t c) const {
-    const Random random(seeds[c], Purpose::defense, 3, static_cast<std::uint32_t>(*round), 0);
+    const Random random(seeds[c], DefenseDraw::mixture, static_cast<std::uint32_t>(*round), 0);
     int drawn = 0;
     for (auto left = static_cast<int>(random.below(static_cast<std::uint32_t>(total))); left >= shares[drawn]; ++drawn)
       left -= shares[drawn];
@@ -149,7 +149,7 @@ const Registered<Stage> mixture([](Entry<Stage>& e) {
   e.source = "El Mhamdi, Guerraoui, Rouault, ByzantineMomentum, ICLR 2021 (code)";
   e.parameters = {pipelines("rules", "[krum, median, trimmed-mean]", "what is drawn from; no mixture among them"),
                   list("weights", "[]", "how often each is drawn, in proportion; []: all equally often", 1, 1e6)};
-  e.needs = [](int n, int f) { return std::string(n > f ? "" : "what each of its rules needs"); };
+  e.needs = {"what each of its rules needs", [](int n, int f) { return n > f; }};
   e.known_answers = {{"", 0, {{2, 3}, {2, 3}, {2, 3}}, {{2, 3}}},
                      {"rules=[median, nnm | trimmed-mean(trim=0)], weights=[3, 2]", 0, {{1}, {5}, {2}, {4}}, {{3}}}};
   e.make = [](const Arguments& a) {

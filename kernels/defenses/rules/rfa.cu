@@ -37,6 +37,8 @@ const Registered<Stage> rfa([](Entry<Stage>& e) {
   e.summary = "a few smoothed Weiszfeld steps from zero: what several libraries call the geometric median";
   e.formula = "repeat: z = sum of w_i x_i / sum of w_i, w_i = 1 / max(|x_i - z|, nu), from z = 0";
   e.source = "Pillutla, Kakade, Harchaoui, Robust Aggregation for Federated Learning, IEEE TSP 2022";
+  e.traits.translation_equivariant = false;  // its few steps start at zero
+  e.traits.scale_equivariant = false;        // nu is a length
   e.parameters = {count("iterations", "3", "Weiszfeld steps", 1, 1000000),
                   number("nu", "0.1", "distances below this count as this", 1e-30)};
   e.needs = needs_majority;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/engine/custom_gram.cuh"
+#include "kernels/defenses/shared/average.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/selection.cuh"
 
@@ -187,6 +188,8 @@ const Registered<Stage> signguard([](Entry<Stage>& e) {
       "signs";
   e.source =
       "Xu, Huang, Song, Lan, Byzantine-robust Federated Learning through Malicious Gradient Filtering, ICDCS 2022";
+  e.traits.translation_equivariant = false;
+  e.traits.within_box = false;  // clips toward zero
   e.parameters = {
       number("lower", "0.1", "least length of a message, as a multiple of the median length", 0, 1),
       number("upper", "3", "greatest length likewise; Blades, which clips first, has none", 1, no_limit, {"none"}),

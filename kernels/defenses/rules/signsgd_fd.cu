@@ -236,6 +236,10 @@ const Registered<Stage> signsgd_fd([](Entry<Stage>& e) {
       "u_k = sign(sum of w_ik sign(x_ik)), w = ln((1-p)/p), p in [0.001, 0.999] the rate of sign(x_ik) against u_k so "
       "far: per worker in the initial rounds (w = 1 in the first), then per coordinate; sign(0) counts 1/2";
   e.source = "Park, Lee, SignSGD with Federated Defense, ICML 2024";
+  e.traits.translation_equivariant = false;  // gives signs
+  e.traits.scale_equivariant = false;
+  e.traits.unanimous = false;
+  e.traits.within_box = false;
   e.parameters = {count("initial_rounds", "100", "rounds with one rate per worker, not one per coordinate", 1, 1e9),
                   word("initial", "weighted", "the vote in those rounds", {"weighted", "majority"})};
   e.needs = needs_majority;

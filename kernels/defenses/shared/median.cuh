@@ -36,11 +36,10 @@ inline Median median_of(const Arguments& a) {
 }
 
 /// What every rule that can outvote the Byzantine messages needs.
-inline std::string needs_majority(int n, int f) { return n > 2 * f ? "" : "n > 2f"; }
+inline const Condition needs_majority = {"n > 2f", [](int n, int f) { return n > 2 * f; }};
 
 /// The same for a rule of its own kind that also makes a column pass.
-inline std::string needs_column_majority(int n, int f) {
-  return n > 2 * f && n <= column_limit ? "" : "2f < n <= " + std::to_string(column_limit);
-}
+inline const Condition needs_column_majority = {"2f < n <= " + std::to_string(column_limit),
+                                                [](int n, int f) { return n > 2 * f && n <= column_limit; }};
 
 }  // namespace gauntlet

@@ -10,7 +10,7 @@ namespace gauntlet {
 struct TrustedFunctor : GramFunctor {
   int samples = 1;
 
-  MemoryRow memory_row() const { return MemoryRow::trusted; }
+  Memory memory(int) const { return {MemoryRow::trusted}; }
   int trusted_batch() const { return samples; }
 };
 
