@@ -35,13 +35,9 @@ inline std::string bytes_of(const std::vector<CellResult>& results) {
   const auto add = [&](const auto& value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
   for (const CellResult& result : results) {
     add(result.status);
-    for (const Evaluation& e : result.evaluations) {
-      for (const double value : {e.train_loss, e.test_loss, e.test_accuracy, e.aggregate_norm, e.aggregate_error,
-                                 e.aggregate_cosine, e.byzantine_weight, e.learning_rate, e.optimum_distance})
-        add(value);
-      for (const double value : e.worker_weights) add(value);
-      for (const double value : e.worker_error_rates) add(value);
-    }
+    for (const Evaluation& evaluation : result.evaluations)
+      for (const auto& [column, values] : evaluation.values)
+        for (const double value : values) add(value);
   }
   return bytes;
 }

@@ -85,7 +85,7 @@ TEST_CASE("cells of one cohort are attacked and aggregated as if each were alone
         REQUIRE(got == alone[c]->play(t, messages_in(n, static_cast<int>(c), t).data()));
       }
     }
-    CHECK(bound->report().size() == cells.size());
+    CHECK(bound->observe().size() == cells.size());
   }
 }
 
@@ -216,7 +216,7 @@ class Alone final : public Protocol {
           copy_within(exec, wiring.aggregates[i], wiring.computed[i], bytes);
     }
     int variant(int round) const override { return round % 3 == 1; }
-    std::vector<CellReport> report() const override { return std::vector<CellReport>(wiring.cells.size(), {NAN, {}}); }
+    std::vector<Observations> observe() const override { return std::vector<Observations>(wiring.cells.size()); }
     Exec& exec;
     Wiring wiring;
   };
@@ -274,7 +274,7 @@ TEST_CASE("a round's variants are replayed as they are launched", "[simulation]"
     const auto results = run();
     for (const CellResult& result : results) {
       REQUIRE(result.evaluations.size() == 15);
-      for (int t = 0; t < 14; ++t) CHECK((result.evaluations[t + 1].aggregate_norm == 0) == (t % 3 == 1));
+      for (int t = 0; t < 14; ++t) CHECK((result.evaluations[t + 1]["aggregate_norm"] == 0) == (t % 3 == 1));
     }
     const Environment environment("GAUNTLET_GRAPH", "off");
     CHECK(bytes_of(run()) == bytes_of(results));

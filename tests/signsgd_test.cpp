@@ -152,9 +152,9 @@ class Rounds {
   }
 
   /// What the defense holds of the workers before the next round.
-  WorkerEstimates estimates() {
+  Observations estimates() {
     round_.upload({done_});
-    return defense_->worker_estimates();
+    return defense_->observe();
   }
 
   /// What an attacker who knows the defense does before the next round, with the messages of one inbox in any order.
@@ -209,12 +209,12 @@ TEST_CASE("signsgd-fd agrees with its definition over both phases", "[signsgd]")
             const FloatMatrix rows = draw(crowd, d, 100 + t).rows;
             const auto want = naive.decode(rows);
             CHECK(rounds.run({rows})[0] == want);
-            const WorkerEstimates found = rounds.estimates();
-            REQUIRE(found.weights.size() == crowd.error.size());
+            const Observations found = rounds.estimates();
+            REQUIRE(found.at("worker_weights").size() == crowd.error.size());
             for (int i = 0; i < n; ++i) {
-              CHECK(found.weights[static_cast<std::size_t>(i)] ==
+              CHECK(found.at("worker_weights")[static_cast<std::size_t>(i)] ==
                     Approx(naive.mean_weight(i)).epsilon(1e-5).margin(1e-5));
-              CHECK(found.error_rates[static_cast<std::size_t>(i)] ==
+              CHECK(found.at("worker_error_rates")[static_cast<std::size_t>(i)] ==
                     Approx(naive.mean_rate(i)).epsilon(1e-5).margin(1e-6));
             }
           }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/exec/launch.cuh"
@@ -189,12 +190,6 @@ class MetaAggregator : public Stage {
   virtual void refine(Exec& exec, const GramBatch& batch, double* weights) const = 0;
 };
 
-/// What a rule with a memory holds of every worker, [count][n] each, for the results; empty where it holds nothing.
-struct WorkerEstimates {
-  std::vector<double> weights;      ///< of a worker's message in the next round
-  std::vector<double> error_rates;  ///< how often the worker was wrong, in 0..1
-};
-
 /// What a rule made its outputs of: `rows` mixtures of the base rows per inbox. Either there is one, the output itself,
 /// or no more is known than that the output depends on nothing else. A mixture of NaN is one that the rule hid.
 struct Sources {
@@ -234,10 +229,25 @@ class CustomStage : public Stage {
     virtual void run(bool rehearsal) = 0;
     /// Of the last run, a rehearsal. Without any: of all messages.
     virtual Sources sources() const { return {}; }
-    /// After a round. Waits for the result.
-    virtual WorkerEstimates estimates() const { return {}; }
+    /// After a round: the columns that the rule declares (Component::columns), of all inboxes. Waits for the result.
+    virtual Observations observe() const { return {}; }
   };
   virtual std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const = 0;
+};
+
+/// A defense's role and space follow from the class of stage that it makes.
+template <>
+struct Describe<Stage> {
+  template <class Made>
+  static void as(Component& component) {
+    static_assert(!std::is_same_v<Made, Stage>, "return the stage as the class it is, as gram_rule(...) and others do");
+    component.role = std::is_base_of_v<PreAggregator, Made>    ? "pre-aggregator"
+                     : std::is_base_of_v<MetaAggregator, Made> ? "meta-aggregator"
+                                                               : "rule";
+    component.space = std::is_base_of_v<ColumnRule, Made>    ? "column"
+                      : std::is_base_of_v<CustomStage, Made> ? "custom"
+                                                             : "gram";
+  }
 };
 
 /// What the functors below may leave out.
@@ -389,26 +399,26 @@ class ColumnRuleOf final : public ColumnRule {
 /// double* scratch) const`, which runs after every round that counts (not when an attacker tries): it changes
 /// gram.numbers and says what becomes of the sum in row gram.sum(i, s), at updates[gram.sum(i, s) - gram.n].
 template <class Functor>
-std::unique_ptr<Stage> gram_rule(Functor functor) {
+std::unique_ptr<GramRule> gram_rule(Functor functor) {
   return std::make_unique<detail::GramRuleOf<Functor>>(functor);
 }
 
 /// The same for a pre-aggregator, whose functor also has `GAUNTLET_HD int rows_out(int n) const` and writes an n' × n
 /// mixing.
 template <class Functor>
-std::unique_ptr<Stage> pre_aggregator(Functor functor) {
+std::unique_ptr<PreAggregator> pre_aggregator(Functor functor) {
   return std::make_unique<detail::PreAggregatorOf<Functor>>(functor);
 }
 
 /// The same for a meta-aggregator: gram.n messages, then the anchor as memory row; it writes n + 1 weights.
 template <class Functor>
-std::unique_ptr<Stage> meta_aggregator(Functor functor) {
+std::unique_ptr<MetaAggregator> meta_aggregator(Functor functor) {
   return std::make_unique<detail::MetaAggregatorOf<Functor>>(functor);
 }
 
 /// A rule from a reducer of columns: see reduce_columns.
 template <class Reducer>
-std::unique_ptr<Stage> column_rule(Reducer reducer) {
+std::unique_ptr<ColumnRule> column_rule(Reducer reducer) {
   return std::make_unique<detail::ColumnRuleOf<Reducer>>(reducer);
 }
 

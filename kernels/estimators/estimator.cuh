@@ -41,6 +41,9 @@ class BoundEstimator {
   virtual void run() = 0;
   /// Called after the optimizer's step, before the next round.
   virtual void moved() {}
+  /// After a round: the columns that the estimator declares (Component::columns), of all replicas; [R][workers] where
+  /// they are per worker. Waits for the result.
+  virtual Observations observe() const { return {}; }
 };
 
 /// What an honest worker computes from its sample: gradient, momentum, sign, double momentum, local steps.

@@ -38,7 +38,7 @@ std::vector<double> honest_identity(int views, int n, int honest, std::size_t m)
 }  // namespace
 
 Aggregators::Aggregators(Exec& exec, const Wiring& wiring)
-    : honest_(wiring.honest()), views_(wiring.views), inboxes_(wiring.cells.size()) {
+    : honest_(wiring.honest()), byzantine_(wiring.f), views_(wiring.views), inboxes_(wiring.cells.size()) {
   const std::size_t count = wiring.cells.size();
   int extra_rows = 0;
   for (const Match& match : wiring.cells) extra_rows += match.attack ? match.attack->extra_rows() : 0;
@@ -110,18 +110,20 @@ Rehearsal* Aggregators::rehearsal(const std::vector<int>& cells) {
   throw std::logic_error("a defense is tried out on one inbox of each of its cells, all together");
 }
 
-std::vector<CellReport> Aggregators::report() const {
-  std::vector<CellReport> all(inboxes_.size(), {NAN, {}});
+std::vector<Observations> Aggregators::observe() const {
+  std::vector<Observations> all(inboxes_.size());
   for (const auto& group : groups_) {
     if (!group->defense) continue;
     const std::vector<double> shares = group->defense->weight_share(honest_);
-    const WorkerEstimates found = group->defense->worker_estimates();
-    for (std::size_t i = 0; i < group->cells.size(); ++i) {
-      CellReport& report = all[static_cast<std::size_t>(group->cells[i])];
-      report.byzantine_share = 0;
-      for (const double share : part_of(shares, i, group->cells.size())) report.byzantine_share += share / views_;
-      const std::size_t first = i * static_cast<std::size_t>(views_), inboxes = group->seeds.size();
-      report.estimates = {part_of(found.weights, first, inboxes), part_of(found.error_rates, first, inboxes)};
+    const Observations found = group->defense->observe();
+    const int count = static_cast<int>(group->cells.size());
+    for (int i = 0; i < count; ++i) {
+      Observations& of = all[static_cast<std::size_t>(group->cells[static_cast<std::size_t>(i)])];
+      of = of_cell(found, count * views_, i * views_);
+      if (byzantine_ == 0) continue;
+      double sum = 0;
+      for (const double share : part_of(shares, static_cast<std::size_t>(i), group->cells.size())) sum += share;
+      of["byzantine_weight"] = {sum / views_};
     }
   }
   return all;

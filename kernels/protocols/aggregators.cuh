@@ -32,13 +32,15 @@ class Aggregators {
   /// match, or those with one attack that knows the defense and one defense.
   Rehearsal* rehearsal(const std::vector<int>& cells);
 
-  /// Of the last run, per cell: shares are means over the receivers, estimates those of the first one. Waits.
-  std::vector<CellReport> report() const;
+  /// After a run, per cell: what the rule of the first receiver measured and, as `byzantine_weight`, the share of the
+  /// Byzantine messages in the weights of the aggregate, NaN where it is no weighting, as the mean over the receivers.
+  /// Waits for the result.
+  std::vector<Observations> observe() const;
 
  private:
   struct Group;
 
-  int honest_, views_;
+  int honest_, byzantine_, views_;
   RowStore extra_;
   std::vector<Inbox> inboxes_;  ///< per cell
   std::vector<std::unique_ptr<Group>> groups_;

@@ -45,13 +45,6 @@ struct Wiring {
   const int* round = nullptr;      ///< the round's number in the back end's memory
 
   int honest() const { return n - f; }
-  int senders() const { return own ? n : honest(); }
-};
-
-/// What a protocol tells of one cell's last round.
-struct CellReport {
-  double byzantine_share;     ///< in the weights of the aggregates, in [0, 1]; NaN where the rule is no weighting
-  WorkerEstimates estimates;  ///< what the rule holds of every worker
 };
 
 /// A protocol with its state for the cells of one wiring.
@@ -63,8 +56,10 @@ class BoundProtocol {
   virtual void exchange(int variant) = 0;
   /// The variant of a round, counted from 0.
   virtual int variant(int round) const { return (void)round, 0; }
-  /// Of the last round, per cell. Waits.
-  virtual std::vector<CellReport> report() const = 0;
+  /// After a round, per cell: what the rules measured, and the columns that the protocol declares
+  /// (Component::columns). Where it measures a standard column in a way of its own, that is the one that counts. Waits
+  /// for the result.
+  virtual std::vector<Observations> observe() const = 0;
 };
 
 /// Who aggregates, and so how many inboxes and parameter vectors a cell has.

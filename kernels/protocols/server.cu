@@ -12,7 +12,7 @@ class Server final : public Protocol {
       adversary.act();
       aggregators.run();
     }
-    std::vector<CellReport> report() const override { return aggregators.report(); }
+    std::vector<Observations> observe() const override { return aggregators.observe(); }
 
     Aggregators aggregators;
     Adversary adversary;

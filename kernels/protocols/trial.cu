@@ -136,14 +136,13 @@ std::vector<float> Trial::aggregates() const {
   return state_->download(state_->outputs);
 }
 
-std::vector<WorkerEstimates> Trial::estimates(int round) {
+std::vector<Observations> Trial::observe(int round) {
   state_->round.upload({round});
-  std::vector<WorkerEstimates> all;
-  for (CellReport& report : state_->aggregators->report()) all.push_back(std::move(report.estimates));
-  return all;
+  return state_->aggregators->observe();
 }
 
 Rehearsal& Trial::rehearsal() {
+  if (!state_->match.defense) throw std::logic_error("a trial without a defense has none to try out");
   std::vector<int> all(static_cast<std::size_t>(state_->inboxes));
   std::iota(all.begin(), all.end(), 0);
   return *state_->aggregators->rehearsal(all);

@@ -35,8 +35,8 @@ class Trial {
 
   /// What the defense made of the last round.
   std::vector<float> aggregates() const;
-  /// What the defense holds of the workers of each inbox before that round.
-  std::vector<WorkerEstimates> estimates(int round);
+  /// What the defense has measured of each inbox before that round.
+  std::vector<Observations> observe(int round);
   /// The defense on the messages shown, as an attacker who knows it may use it.
   Rehearsal& rehearsal();
   /// With `moving`: all models become this one of d numbers; they start at zero.

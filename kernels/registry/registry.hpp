@@ -6,9 +6,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/exec/error.hpp"
+#include "kernels/registry/observer.hpp"
 #include "kernels/registry/parameters.hpp"
 
 namespace gauntlet {
@@ -68,13 +71,14 @@ struct Traits {
 struct Component {
   std::string name;
   std::vector<std::string> aliases = {};
-  std::string role = {};     ///< of a defense: rule, pre-aggregator or meta-aggregator
-  std::string space = {};    ///< gram, column, message, custom
+  std::string role = {};   ///< of a defense: rule, pre-aggregator or meta-aggregator; follows from what `make` returns
+  std::string space = {};  ///< of a defense: gram, column or custom; likewise
   std::string summary = {};  ///< one line
   std::string formula = {};  ///< one line, plain text
   std::string source = {};   ///< the paper
   Traits traits = {};
   std::vector<ParameterSpec> parameters = {};
+  std::vector<ObservedColumn> columns = {};  ///< what it measures in a run and adds to the results
   std::vector<KnownAnswer> known_answers = {};
   Condition needs = {};
   /// Of a defense: what it needs instead when the user writes the parameter of this name, whose default asks for more.
@@ -82,10 +86,49 @@ struct Component {
   RobustnessBound kappa = {};  ///< of a defense; empty where no bound is known
 };
 
+/// What the class that a factory returns says about its component. A kind of product whose classes say something
+/// specializes it (Stage: role and space).
+template <class Product>
+struct Describe {
+  template <class Made>
+  static void as(Component&) {}
+};
+
+/// The function that makes a component: takes Arguments, returns a unique_ptr to a class derived from Product.
+template <class Product>
+class Factory {
+ public:
+  Factory() = default;
+  template <class Function>
+  Factory(Function function)
+      : Factory(Describe<Product>::template as<
+                    typename std::decay_t<decltype(function(std::declval<const Arguments&>()))>::element_type>,
+                std::move(function)) {}
+
+  /// Of a function whose parameters decide between classes: `Usual` is the one that it is listed as.
+  template <class Usual, class Function>
+  static Factory usually(Function function) {
+    return Factory(Describe<Product>::template as<Usual>, std::move(function));
+  }
+
+  std::unique_ptr<Product> operator()(const Arguments& arguments) const { return make_(arguments); }
+  /// Fills in what follows from the class of the product.
+  void describe(Component& component) const {
+    if (describe_ != nullptr) describe_(component);
+  }
+
+ private:
+  template <class Function>
+  Factory(void (*describe)(Component&), Function function) : describe_(describe), make_(std::move(function)) {}
+
+  void (*describe_)(Component&) = nullptr;
+  std::function<std::unique_ptr<Product>(const Arguments&)> make_;
+};
+
 /// A registered component with the function that makes it. `Product` is what it makes.
 template <class Product>
 struct Entry : Component {
-  std::function<std::unique_ptr<Product>(const Arguments&)> make;
+  Factory<Product> make;
 
   /// Checks the text against the declared parameters and makes the component. \throws UserError.
   std::unique_ptr<Product> create(const ComponentText& text, int n, int f) const {
@@ -153,6 +196,7 @@ struct Registered {
   explicit Registered(Describe describe) {
     Entry<Product> entry;
     describe(entry);
+    entry.make.describe(entry);
     Registry<Product>::add(std::move(entry));
   }
 };

@@ -1,33 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/plan/components.hpp"
 
-#include <stdexcept>
+#include "src/plan/axes.hpp"
 
 namespace gauntlet {
-
-const std::string& component_of(const Cell& cell, Kind kind) {
-  switch (kind) {
-    case Kind::attack:
-      return cell.attack;
-    case Kind::defense:
-      return cell.defense;
-    case Kind::estimator:
-      return cell.estimator;
-    case Kind::optimizer:
-      return cell.optimizer;
-    case Kind::schedule:
-      return cell.schedule;
-    case Kind::protocol:
-      return cell.protocol;
-    case Kind::model:
-      return cell.model;
-    case Kind::dataset:
-      return cell.dataset;
-    case Kind::partition:
-      return cell.partition;
-  }
-  throw std::logic_error("a cell has no component of this kind");
-}
 
 const ComponentMaker::Made& ComponentMaker::made(Kind kind, const std::string& text, int n, int f) {
   const auto [found, is_new] = made_.try_emplace(std::tuple(kind, text, n, f));

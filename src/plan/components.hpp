@@ -55,9 +55,6 @@ class ComponentMaker {
   std::map<std::array<const void*, 7>, std::shared_ptr<const Components>> parts_;  // by the components
 };
 
-/// The text of a cell's component of that kind.
-const std::string& component_of(const Cell& cell, Kind kind);
-
 /// A cell that no plan made, with its `parts`. \throws UserError as ComponentMaker::parts.
 Cell with_parts(Cell cell);
 

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 
+#include "src/plan/axes.hpp"
 #include "src/plan/components.hpp"
 #include "src/spec/spec.hpp"
 
@@ -15,67 +15,15 @@ namespace {
 
 constexpr std::size_t most_cells = 1'000'000;
 
-/// One axis of the matrix: how many values it has, and how a cell gets one of them.
-struct Axis {
-  std::size_t size;
-  std::function<void(Cell&, std::size_t)> set;
-};
-
-template <class T, class Field>
-Axis axis(const std::vector<T>& values, Field Cell::*field) {
-  return {values.size(), [&values, field](Cell& cell, std::size_t i) { cell.*field = static_cast<Field>(values[i]); }};
-}
-
-Axis axis(const std::vector<Written>& values, std::string Cell::*field) {
-  return {values.size(), [&values, field](Cell& cell, std::size_t i) { cell.*field = values[i].text; }};
-}
-
-/// All axes, slowest first.
-std::vector<Axis> axes(const Spec& spec) {
-  return {axis(spec.datasets, &Cell::dataset),
-          axis(spec.models, &Cell::model),
-          axis(spec.batches, &Cell::batch),
-          axis(spec.partitions, &Cell::partition),
-          axis(spec.byzantine_data, &Cell::byzantine_data),
-          axis(spec.train_fractions, &Cell::train_fraction),
-          axis(spec.workers, &Cell::workers),
-          axis(spec.byzantine, &Cell::byzantine),
-          axis(spec.declared, &Cell::declared),
-          axis(spec.estimators, &Cell::estimator),
-          axis(spec.optimizers, &Cell::optimizer),
-          axis(spec.learning_rates, &Cell::learning_rate),
-          axis(spec.schedules, &Cell::schedule),
-          axis(spec.weight_decays, &Cell::weight_decay),
-          axis(spec.protocols, &Cell::protocol),
-          axis(spec.rounds, &Cell::rounds),
-          axis(spec.attacks, &Cell::attack),
-          axis(spec.defenses, &Cell::defense),
-          axis(spec.seeds, &Cell::seed)};
-}
-
 std::string for_n_and_f(int n, int f) { return " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + ")"; }
-
-/// Where each kind of component stands in a spec and in a cell.
-struct Place {
-  Kind kind;
-  std::vector<Written> Spec::*axis;
-  std::string Cell::*field;
-};
-
-constexpr Place places[] = {
-    {Kind::dataset, &Spec::datasets, &Cell::dataset},       {Kind::model, &Spec::models, &Cell::model},
-    {Kind::partition, &Spec::partitions, &Cell::partition}, {Kind::estimator, &Spec::estimators, &Cell::estimator},
-    {Kind::optimizer, &Spec::optimizers, &Cell::optimizer}, {Kind::schedule, &Spec::schedules, &Cell::schedule},
-    {Kind::protocol, &Spec::protocols, &Cell::protocol},    {Kind::attack, &Spec::attacks, &Cell::attack},
-    {Kind::defense, &Spec::defenses, &Cell::defense},
-};
 
 /// Makes the components of cells.
 class Checker {
  public:
   explicit Checker(const Spec& spec) {
-    for (const Place& place : places)
-      for (const Written& value : spec.*place.axis) where_[{place.kind, value.text}] = value.where;
+    for (std::size_t i = 0; i < axes().size(); ++i)
+      for (const Written& written : spec.values[i])
+        if (axes()[i].kind) where_[{*axes()[i].kind, text_of(written.value)}] = written.where;
   }
 
   /// Gives the cell its parts, or says in `skipped` why it cannot run. \throws UserError for a parameter's value, with
@@ -102,10 +50,11 @@ class Checker {
     const int n = cell.workers;
     if (cell.byzantine >= n) return "no worker is honest" + for_n_and_f(n, cell.byzantine);
     if (cell.declared >= n) return "no worker would be honest as declared" + for_n_and_f(n, cell.declared);
-    for (const Place& place : places) {
-      const std::string& reason = one(place.kind, cell).unmet;
+    for (const Axis& axis : axes()) {
+      if (!axis.kind) continue;
+      const std::string& reason = one(*axis.kind, cell).unmet;
       if (reason.empty()) continue;
-      const std::string& where = where_[{place.kind, cell.*place.field}];
+      const std::string& where = where_[{*axis.kind, component_of(cell, *axis.kind)}];
       if (cell.index == 0 && !where.empty()) first_place_ = where + ": ";
       return reason;
     }
@@ -126,45 +75,52 @@ class Checker {
   std::string first_place_;
 };
 
-std::size_t number_of_cells(const std::vector<Axis>& axes) {
+std::size_t number_of_cells(const Spec& spec) {
   std::size_t cells = 1;
-  for (const Axis& axis : axes) {
-    if (axis.size == 0) throw UserError("the matrix is empty: an axis of the spec has no values");
-    if (axis.size > most_cells / cells)
+  for (const auto& values : spec.values) {
+    if (values.empty()) throw UserError("the matrix is empty: an axis of the spec has no values");
+    if (values.size() > most_cells / cells)
       throw UserError("the matrix has more than " + std::to_string(most_cells) + " cells; shorten an axis or split it");
-    cells *= axis.size;
+    cells *= values.size();
   }
   return cells;
 }
 
 }  // namespace
 
+double Evaluation::operator[](const std::string& column) const {
+  const auto found = values.find(column);
+  return found == values.end() || found->second.empty() ? NAN : found->second.front();
+}
+
 std::vector<Cell> make_plan(const Spec& spec) {
-  const std::vector<Axis> all_axes = axes(spec);
-  const std::size_t number = number_of_cells(all_axes);
+  const std::size_t number = number_of_cells(spec);
+  const auto& declared = spec.of(&Cell::declared);
+  const AxisValue& first_rate = spec.of(&Cell::learning_rate).front().value;
   Checker check(spec);
   std::vector<Cell> cells;
   bool any_runs = false;
   for (std::size_t i = 0; i < number; ++i) {
     Cell cell;
     cell.index = static_cast<int>(cells.size());
-    cell.data_dir = spec.data_dir;
-    cell.evaluate_every = spec.evaluate_every;
     std::size_t rest = i;
-    for (auto axis = all_axes.rbegin(); axis != all_axes.rend(); ++axis) {
-      axis->set(cell, rest % axis->size);
-      rest /= axis->size;
+    for (std::size_t a = axes().size(); a-- > 0;) {
+      const auto& values = spec.values[a];
+      axes()[a].set(cell, values[rest % values.size()].value);
+      rest /= values.size();
     }
     if (!spec.total) cell.workers += cell.byzantine;
-    if (cell.declared == Spec::same) {
+    if (cell.declared == Axis::same) {
       cell.declared = cell.byzantine;
       // Where the axis lists that number as well, the cell is there already.
-      if (std::count(spec.declared.begin(), spec.declared.end(), cell.declared) != 0) continue;
+      if (std::any_of(declared.begin(), declared.end(),
+                      [&](const Written& f) { return f.value == AxisValue(cell.declared); }))
+        continue;
     }
     check(cell);
     if (const double own = check.own_rate(cell); !std::isnan(own)) {
       // One cell, however many rates the axis has for the others.
-      if (cell.learning_rate != spec.learning_rates.front()) continue;
+      if (AxisValue(cell.learning_rate) != first_rate) continue;
       cell.learning_rate = own;
     }
     any_runs = any_runs || cell.skipped.empty();

@@ -2,25 +2,60 @@
 #include "src/run/sample_source.hpp"
 
 #include <map>
+#include <mutex>
 #include <string>
+#include <tuple>
 
 #include "kernels/exec/error.hpp"
 #include "src/data/deal.hpp"
+#include "src/plan/axes.hpp"
 
 namespace gauntlet {
-std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset& dataset, int senders, int trusted) {
-  const int honest = cell.workers - cell.byzantine;
-  auto shards =
-      deal(dataset, cell.partition, cell.train_fraction, cell.byzantine_data ? cell.workers : honest, cell.seed);
+
+namespace {
+
+/// Cells that draw the same samples, and whoever checks them before, share what was dealt. Kept are some 64 MB of it.
+class DealtShards {
+ public:
+  std::shared_ptr<const Shards> of(const Cell& cell, const std::shared_ptr<const Dataset>& dataset) {
+    const int receivers = cell.byzantine_data ? cell.workers : cell.workers - cell.byzantine;
+    const Key key(dataset, cell.partition, cell.train_fraction, receivers, cell.seed);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (const auto found = kept_.find(key); found != kept_.end()) return found->second;
+    }
+    auto shards =
+        std::make_shared<const Shards>(deal(*dataset, cell.partition, cell.train_fraction, receivers, cell.seed));
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (samples_ > most_samples) kept_.clear(), samples_ = 0;
+    if (kept_.emplace(key, shards).second)
+      for (const auto& shard : *shards) samples_ += shard.size();
+    return shards;
+  }
+
+ private:
+  using Key = std::tuple<std::shared_ptr<const Dataset>, std::string, double, int, std::uint64_t>;
+  static constexpr std::size_t most_samples = std::size_t{1} << 24;
+
+  std::mutex mutex_;
+  std::map<Key, std::shared_ptr<const Shards>> kept_;
+  std::size_t samples_ = 0;
+};
+
+}  // namespace
+
+Shards shards_of(const Cell& cell, const std::shared_ptr<const Dataset>& dataset, int senders, int trusted) {
+  static DealtShards dealt;
+  Shards shards = *dealt.of(cell, dataset);
   std::vector<std::int32_t> all;
-  for (const auto& shard : shards) all.insert(all.end(), shard.begin(), shard.end());
-  while (static_cast<int>(shards.size()) < senders) shards.push_back(all);
-  shards.resize(static_cast<std::size_t>(senders));
-  if (trusted > 0) shards.push_back(deal_trusted(dataset, trusted, cell.seed));
+  if (static_cast<int>(shards.size()) < senders)
+    for (const auto& shard : shards) all.insert(all.end(), shard.begin(), shard.end());
+  shards.resize(static_cast<std::size_t>(senders), all);
+  if (trusted > 0) shards.push_back(deal_trusted(*dataset, trusted, cell.seed));
   return shards;
 }
 
-int common_size(const std::vector<std::vector<std::int32_t>>& shards, int honest, int senders, bool server) {
+int common_size(const Shards& shards, int honest, int senders, bool server) {
   for (std::size_t i = 0; i < shards.size(); ++i) {
     if (shards[i].size() == shards.front().size()) continue;
     const int worker = static_cast<int>(i) % (senders + server);
@@ -49,17 +84,16 @@ SampleSource::SampleSource(Exec& exec, const std::vector<Cell>& cells, const Ros
                            std::shared_ptr<const DeviceData> data, const int* round)
     : exec_(exec), data_(std::move(data)), models_(roster.models) {
   const Dataset& dataset = data_->dataset();
-  std::map<std::string, int> known;
+  std::map<CellKey, int> known;
   std::vector<std::uint64_t> seeds;
-  std::vector<std::vector<std::int32_t>> shards;  // of every stream those of the numbers 0, 1, …
+  Shards shards;  // of every stream those of the numbers 0, 1, …
   for (const Cell& cell : cells) {
-    const std::string key =
-        std::to_string(cell.seed) + "|" + cell.partition + "|" + std::to_string(cell.train_fraction);
-    const auto [place, fresh] = known.emplace(key, static_cast<int>(known.size()));
+    const auto [place, fresh] = known.emplace(key_of(cell, AxisGroup::samples), static_cast<int>(known.size()));
     stream_of_.push_back(place->second);
     if (!fresh) continue;
     seeds.push_back(cell.seed);
-    for (auto& shard : shards_of(cell, dataset, roster.senders, roster.trusted)) shards.push_back(std::move(shard));
+    for (auto& shard : shards_of(cell, data_->shared_dataset(), roster.senders, roster.trusted))
+      shards.push_back(std::move(shard));
   }
   streams_.streams = static_cast<int>(known.size());
   const std::vector<int> numbers = roster.numbers();

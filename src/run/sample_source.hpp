@@ -12,12 +12,15 @@
 
 namespace gauntlet {
 
+using Shards = std::vector<std::vector<std::int32_t>>;  ///< sample indices of each worker
+
 /// What each of a cell's senders may draw, the honest ones first, and then the server, if it has `trusted` samples.
-std::vector<std::vector<std::int32_t>> shards_of(const Cell& cell, const Dataset& dataset, int senders, int trusted);
+/// What workers are dealt is remembered. \throws UserError where the data cannot be dealt like that.
+Shards shards_of(const Cell& cell, const std::shared_ptr<const Dataset>& dataset, int senders, int trusted);
 
 /// The size of all shards, where every worker's batch is all it has: `honest` honest workers, then others up to
 /// `senders`, then perhaps the server, and over again. \throws UserError if they differ.
-int common_size(const std::vector<std::vector<std::int32_t>>& shards, int honest, int senders, bool server);
+int common_size(const Shards& shards, int honest, int senders, bool server);
 
 /// The training samples that a cohort's workers draw round by round, one stream for all cells that draw the same.
 class SampleSource {

@@ -9,6 +9,7 @@
 #include "kernels/passes/deviation.cuh"
 #include "kernels/protocols/adversary.cuh"
 #include "src/plan/components.hpp"
+#include "src/run/cohort.hpp"
 #include "src/run/roster.hpp"
 #include "src/run/sample_source.hpp"
 
@@ -19,54 +20,7 @@ namespace {
 /// Rounds that run one by one on a GPU before the rest are replayed as a graph: one to warm up, the others timed.
 constexpr int uncaptured_rounds = 6;
 
-TaskShape shape_of(const Dataset& dataset) {
-  return {dataset.features, dataset.classes, dataset.height, dataset.width, dataset.channels};
-}
-
-std::unique_ptr<Model> make_model(const Cell& cell, const Dataset& dataset) {
-  std::shared_ptr<const ModelFamily> family = cell.parts->family;
-  if (family == nullptr) {
-    const ComponentText automatic{dataset.classes > 0 ? "softmax" : "linear", {}};
-    family = Registry<ModelFamily>::find(automatic.name, "model").create(automatic, cell.workers, cell.byzantine);
-  }
-  auto model = family->build(shape_of(dataset));
-  if (!dataset.start.empty() && static_cast<std::int64_t>(dataset.start.size()) != model->parameters())
-    throw UserError("model '" + cell.model + "' has " + std::to_string(model->parameters()) + " parameters, but " +
-                    cell.dataset + " starts from " + std::to_string(dataset.start.size()) + "; use model 'linear'");
-  return model;
-}
-
 }  // namespace
-
-std::string cohort_key(const Cell& cell) {
-  std::string key;
-  for (const std::string& part :
-       {cell.dataset, cell.model, std::to_string(cell.batch), std::to_string(cell.byzantine_data),
-        std::to_string(cell.workers), std::to_string(cell.byzantine), cell.estimator, cell.optimizer, cell.protocol,
-        std::to_string(cell.rounds), std::to_string(cell.evaluate_every), std::to_string(cell.parts->computes_own()),
-        std::to_string(cell.parts->defense->trusted_batch())})
-    key += part + '\n';
-  return key;
-}
-
-std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
-  const auto model = make_model(cell, dataset);
-  const Components& parts = *cell.parts;
-  const int batch = cell.batch > 0 ? cell.batch : dataset.train.count;
-  const Shape shape = parts.protocol->shape(cell.workers, cell.byzantine, parts.computes_own());
-  const int workers = (cell.workers + shape.models - 1) / shape.models + (parts.defense->trusted_batch() > 0);
-  // Messages and the estimator's rows per worker; parameters, aggregate and what the defense keeps per model; what
-  // attack and protocol keep per cell.
-  int rows = workers * (1 + parts.estimator->rows_per_worker()) + 5;
-  rows += parts.optimizer->rows_per_replica() + parts.defense->memory_rows(model->parameters());
-  rows = rows * shape.models + shape.rows;
-  if (parts.attack) rows += parts.attack->extra_rows() + parts.attack->memory_rows();
-  const auto models = static_cast<std::size_t>(shape.models);
-  const auto inputs = models * workers * batch * dataset.features;
-  return (static_cast<std::size_t>(rows) * static_cast<std::size_t>(padded(model->parameters())) + inputs) *
-             sizeof(float) +
-         models * model->bytes_per_replica(workers, batch);
-}
 
 struct Simulation::State {
   Exec& exec;
@@ -308,11 +262,13 @@ struct Simulation::State {
     std::vector<Evaluation> result(static_cast<std::size_t>(count));
     std::vector<Deviation> deviations(static_cast<std::size_t>(replicas), {NAN, NAN, NAN});
     std::vector<double> distances(static_cast<std::size_t>(replicas), NAN);
-    std::vector<CellReport> reports(static_cast<std::size_t>(count), {NAN, {}});
+    std::vector<Observations> declared(static_cast<std::size_t>(count));  // by the components
     std::vector<float> batch_losses(losses.size(), NAN);
     if (rounds_done > 0) {
       deviations = deviation->measure();
-      reports = protocol->report();
+      declared = protocol->observe();
+      const Observations estimated = bound_estimator->observe();
+      for (int c = 0; c < count; ++c) declared[static_cast<std::size_t>(c)].merge(of_cell(estimated, count, c));
       batch_losses = losses.download();
     }
     if (!data->dataset().optimum.empty()) {
@@ -332,18 +288,16 @@ struct Simulation::State {
       for (std::size_t i = 0; i < numbers.size(); ++i)
         if (roster.is_honest(numbers[i])) loss += batch_losses[c * numbers.size() + i] / roster.honest;
       const int last = rounds_done > 0 ? rounds_done - 1 : 0;
-      result[c] = {rounds_done,
-                   loss,
-                   test_loss[c],
-                   accuracy[c],
-                   norm[c],
-                   error[c],
-                   cosine[c],
-                   cells.front().byzantine > 0 ? reports[c].byzantine_share : NAN,
-                   rates[c][static_cast<std::size_t>(last)],
-                   distance[c],
-                   reports[c].estimates.weights,
-                   reports[c].estimates.error_rates};
+      result[c].round = rounds_done;
+      result[c].values = std::move(declared[c]);
+      result[c].values.merge(Observations{{"train_loss", {loss}},
+                                          {"test_loss", {test_loss[c]}},
+                                          {"test_accuracy", {accuracy[c]}},
+                                          {"aggregate_norm", {norm[c]}},
+                                          {"aggregate_error", {error[c]}},
+                                          {"aggregate_cosine", {cosine[c]}},
+                                          {"learning_rate", {rates[c][static_cast<std::size_t>(last)]}},
+                                          {"optimum_distance", {distance[c]}}});
     }
     return result;
   }
@@ -357,8 +311,8 @@ struct Simulation::State {
       for (std::size_t c = 0; c < results.size(); ++c) {
         if (results[c].status != CellStatus::ok) continue;
         results[c].evaluations.push_back(evaluations[c]);
-        const bool finite = std::isfinite(evaluations[c].test_loss) &&
-                            (rounds_done == 0 || std::isfinite(evaluations[c].aggregate_norm));
+        const bool finite = std::isfinite(evaluations[c]["test_loss"]) &&
+                            (rounds_done == 0 || std::isfinite(evaluations[c]["aggregate_norm"]));
         if (finite) continue;
         results[c].status = CellStatus::diverged;
         results[c].reason = "not finite at round " + std::to_string(rounds_done);

@@ -88,7 +88,7 @@ class AnchoredRule final : public CustomStage {
 /// the Gram problem of the n messages and, row n, the anchor: it writes n + 1 weights. At most column_limit messages.
 /// Costs a column pass, a Gram pass and a combine.
 template <class Reducer, class Functor>
-std::unique_ptr<Stage> anchored_rule(Reducer reducer, Functor functor) {
+std::unique_ptr<CustomStage> anchored_rule(Reducer reducer, Functor functor) {
   return std::make_unique<detail::AnchoredRule<Reducer, Functor>>(reducer, functor);
 }
 

@@ -95,8 +95,9 @@ class Defense {
   /// rule is not a weighting. Waits for the result.
   std::vector<double> weight_share(int honest) const;
 
-  /// What the rule holds of every worker; empty behind a pre-aggregator, whose rows are no longer the workers'.
-  WorkerEstimates worker_estimates() const;
+  /// What the rule measured, by column; empty behind a pre-aggregator, whose rows are no longer the workers'. Waits for
+  /// the result.
+  Observations observe() const;
 
  private:
   struct State;

@@ -274,10 +274,10 @@ std::vector<double> Defense::weight_share(int honest) const {
   return shares;
 }
 
-WorkerEstimates Defense::worker_estimates() const {
+Observations Defense::observe() const {
   const State& s = *state_;
   const bool whole = s.custom != nullptr && s.pipeline->stages().front().get() == s.rule;
-  return whole ? s.custom->estimates() : WorkerEstimates{};
+  return whole ? s.custom->observe() : Observations{};
 }
 
 }  // namespace gauntlet

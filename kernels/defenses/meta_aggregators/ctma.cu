@@ -22,8 +22,6 @@ struct CenteredTrimmedMeta : GramFunctor {
 
 const Registered<Stage> ctma([](Entry<Stage>& e) {
   e.name = "ctma";
-  e.role = "meta-aggregator";
-  e.space = "gram";
   e.summary = "the mean of the n-f raw messages nearest to the output of the pipeline before it";
   e.formula = "a + (1/(n-f)) sum of (x_i - a) over the n-f x_i nearest to a, a = the output so far";
   e.source = "Dahan, Levy, Fault Tolerant ML: Efficient Meta-Aggregation and Synchronous Training, ICML 2024";

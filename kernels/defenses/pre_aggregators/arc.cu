@@ -20,8 +20,6 @@ struct AdaptiveRobustClipping : GramFunctor {
 
 const Registered<Stage> arc([](Entry<Stage>& e) {
   e.name = "arc";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "clips the largest messages to the norm of the largest that is left alone";
   e.formula = "y_i = x_i min(1, c / |x_i|), c = the (n-k)-th smallest norm, k = floor(2f(n-f)/n)";
   e.source = "Allouah, Guerraoui, Gupta, Jellouli, Rizk, Stephan, Adaptive Gradient Clipping, ICLR 2025";

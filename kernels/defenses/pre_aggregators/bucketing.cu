@@ -30,8 +30,6 @@ struct Bucketing : GramFunctor {
 
 const Registered<Stage> bucketing([](Entry<Stage>& e) {
   e.name = "bucketing";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "shuffles the messages and averages them in buckets; ceil(n/size) messages remain";
   e.formula = "y_b = mean of the messages at positions b*size .. b*size+size-1 of a random permutation";
   e.source = "Karimireddy, He, Jaggi, Byzantine-Robust Learning on Heterogeneous Datasets via Bucketing, ICLR 2022";

@@ -17,8 +17,6 @@ struct Clipping : GramFunctor {
 
 const Registered<Stage> clipping([](Entry<Stage>& e) {
   e.name = "clipping";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "scales every longer message down to a fixed norm; a non-finite one becomes zero";
   e.formula = "y_i = x_i min(1, threshold / |x_i|)";
   e.source = "Allouah, Guerraoui, Gupta, Jellouli, Rizk, Stephan, Adaptive Gradient Clipping, ICLR 2025 (baseline)";

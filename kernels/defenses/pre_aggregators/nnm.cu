@@ -20,8 +20,6 @@ struct NearestNeighborMixing : GramFunctor {
 
 const Registered<Stage> nnm([](Entry<Stage>& e) {
   e.name = "nnm";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "replaces every message by the mean of its n-f nearest, itself included";
   e.formula = "y_i = mean of the n-f x_j with least |x_j - x_i|";
   e.source = "Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan, Fixing by Mixing, AISTATS 2023";

@@ -23,8 +23,6 @@ struct Normalize : GramFunctor {
 
 const Registered<Stage> normalize([](Entry<Stage>& e) {
   e.name = "normalize";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "scales every message to one length; zero and non-finite ones become zero";
   e.formula = "y_i = length x_i / |x_i|";
   e.source = "Cutkosky, Mehta, Momentum Improves Normalized SGD, ICML 2020";

@@ -34,8 +34,6 @@ struct Resampling : GramFunctor {
 
 const Registered<Stage> resampling([](Entry<Stage>& e) {
   e.name = "resampling";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "n means of `size` messages each, every message being used `size` times";
   e.formula = "y_b = mean of group b of a random deal of `size` copies of every message into n groups";
   e.source = "He, Karimireddy, Jaggi, Byzantine-Robust Learning on Heterogeneous Datasets via Resampling, 2020";

@@ -24,8 +24,6 @@ struct Aksel : GramFunctor {
 
 const Registered<Stage> aksel([](Entry<Stage>& e) {
   e.name = "aksel";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the mean of the half of the messages nearest to the coordinate-wise median";
   e.formula = "mean of the k x_i with least |x_i - median|, k = floor((n+1)/2), or n-f with keep=n-f";
   e.source = "Boussetta, El Mhamdi, Guerraoui, Maurer, Rouault, AKSEL: Fast Byzantine SGD, OPODIS 2020";

@@ -226,8 +226,6 @@ class BoxGeom final : public CustomStage {
 
 const Registered<Stage> box_geom([](Entry<Stage>& e) {
   e.name = "box-geom";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the middle of the box that holds the trusted values and the geometric medians of all n-f messages";
   e.formula =
       "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the medians of n-f messages";

@@ -42,8 +42,6 @@ struct BoxMean {
 
 const Registered<Stage> box_mean([](Entry<Stage>& e) {
   e.name = "box-mean";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "the middle of the box that holds the trusted values and the means of all n-f messages";
   e.formula = "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the means of n-f messages";
   e.source =

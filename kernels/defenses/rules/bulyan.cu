@@ -147,8 +147,6 @@ class Bulyan final : public CustomStage {
 
 const Registered<Stage> bulyan([](Entry<Stage>& e) {
   e.name = "bulyan";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "picks n-2f messages by repeated Krum, then averages the n-4f values nearest the median per coordinate";
   e.formula =
       "S: n-2f times the Krum choice among the rest (r left: max(r-f-2, 1) neighbors); mean of n-4f nearest median";

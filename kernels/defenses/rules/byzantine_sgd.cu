@@ -82,8 +82,6 @@ struct ByzantineSgd : GramFunctor {
 
 const Registered<Stage> byzantine_sgd([](Entry<Stage>& e) {
   e.name = "byzantine-sgd";
-  e.role = "rule";
-  e.space = "gram";
   e.summary =
       "the mean of the workers who were near a majority in every round so far, by message, by sum of messages and "
       "along "

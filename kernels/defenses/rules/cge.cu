@@ -16,8 +16,6 @@ struct ComparativeElimination : GramFunctor {
 
 const Registered<Stage> cge([](Entry<Stage>& e) {
   e.name = "cge";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the n-f shortest messages";
   e.formula = "mean of the n-f x_i with least |x_i|";
   e.source = "Gupta, Liu, Vaidya, Byzantine Fault-Tolerant Distributed Machine Learning with Norm-Based CGE, 2021";

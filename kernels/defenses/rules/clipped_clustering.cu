@@ -112,8 +112,6 @@ struct ClippedClustering : GramFunctor {
 
 const Registered<Stage> clipped_clustering([](Entry<Stage>& e) {
   e.name = "clipped-clustering";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the larger of two clusters of directions, clipped to the median length so far";
   e.formula =
       "r = min(max_length, median of all |x_i(t)| so far); mean of x_i min(1, r/|x_i|) in the larger of 2 cosine "

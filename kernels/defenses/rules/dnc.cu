@@ -183,8 +183,6 @@ class DivideAndConquer final : public CustomStage {
 
 const Registered<Stage> dnc([](Entry<Stage>& e) {
   e.name = "dnc";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the mean of the messages that are never among the farthest along the leading direction of a random part";
   e.formula =
       "mean of the intersection over draws of the n-floor(filter f) least <v, x_i - mean>^2 on random coordinates";

@@ -61,8 +61,6 @@ struct FoolsGold : GramFunctor {
 
 const Registered<Stage> foolsgold([](Entry<Stage>& e) {
   e.name = "foolsgold";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "trusts workers less the more their summed messages resemble another's; memory: 4 n d bytes a cell";
   e.formula =
       "a_i = 1 - max_j cos(H_i, H_j) min(1, v_i / v_j), v_i = max_j cos(H_i, H_j); w_i = logit(a_i / max a) + 0.5 in "

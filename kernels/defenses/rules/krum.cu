@@ -18,8 +18,6 @@ struct Krum : GramFunctor {
 
 const Registered<Stage> krum([](Entry<Stage>& e) {
   e.name = "krum";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the message with the least sum of distances to its nearest neighbors";
   e.formula = "x_i with least score_i = sum over the q nearest others j of |x_i - x_j|^power";
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";

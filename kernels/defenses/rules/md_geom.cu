@@ -29,8 +29,6 @@ struct MinimumDiameterMedian : GramFunctor {
 
 const Registered<Stage> md_geom([](Entry<Stage>& e) {
   e.name = "md-geom";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the geometric median of the n-f messages of least diameter";
   e.formula = "argmin over z of sum over S of |z - x_i|, S = argmin over subsets of n-f messages of max |x_i - x_j|";
   e.source =

@@ -7,8 +7,6 @@ namespace {
 
 const Registered<Stage> mda([](Entry<Stage>& e) {
   e.name = "mda";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the n-f messages of least diameter, found exactly";
   e.formula = "mean over S = argmin over subsets of n-f messages of max |x_i - x_j|, first in lexicographic order";
   e.source =

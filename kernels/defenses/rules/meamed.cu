@@ -20,8 +20,6 @@ struct Meamed {
 
 const Registered<Stage> meamed([](Entry<Stage>& e) {
   e.name = "meamed";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "per coordinate, the mean of the n-f values nearest to the median";
   e.formula =
       "mean of the n-f values x_ik with least |x_ik - median_k| for each coordinate k; of equally near ones below and "

@@ -141,8 +141,6 @@ std::shared_ptr<const Pipeline> inner_pipeline(const std::vector<ComponentText>&
 
 const Registered<Stage> mixture([](Entry<Stage>& e) {
   e.name = "mixture";
-  e.role = "rule";
-  e.space = "custom";
   e.summary =
       "one of several pipelines, drawn anew in every round; all of them run, and see every round if they have a memory";
   e.formula = "y = the output of pipeline k, drawn with probability weights_k / sum of weights";

@@ -20,8 +20,6 @@ struct MultiKrum : GramFunctor {
 
 const Registered<Stage> multi_krum([](Entry<Stage>& e) {
   e.name = "multi-krum";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the m messages with the best Krum scores";
   e.formula = "mean of the m x_i with least score_i = sum over the q nearest others j of |x_i - x_j|^power";
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";

@@ -20,8 +20,6 @@ struct Phocas {
 
 const Registered<Stage> phocas([](Entry<Stage>& e) {
   e.name = "phocas";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "per coordinate, the mean of the n-f values nearest to the trimmed mean";
   e.formula =
       "mean of the n-f values x_ik with least |x_ik - trimmed-mean_k| for each coordinate k; of equally near ones "

@@ -58,8 +58,6 @@ struct Safeguard : GramFunctor {
 
 const Registered<Stage> safeguard([](Entry<Stage>& e) {
   e.name = "safeguard";
-  e.role = "rule";
-  e.space = "gram";
   e.summary =
       "the mean of the workers whose sums over a long and a short window were near a majority's; memory: 8 n d bytes a "
       "cell";

@@ -180,8 +180,6 @@ class SignGuard final : public CustomStage {
 
 const Registered<Stage> signguard([](Entry<Stage>& e) {
   e.name = "signguard";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the mean of the clipped messages of ordinary length whose shares of signs are like most others'";
   e.formula =
       "M = median |x_i|; mean of x_i min(1, M/|x_i|) with lower M <= |x_i| <= upper M in the larger of 2 clusters of "

@@ -207,11 +207,12 @@ class FederatedDefense final : public CustomStage {
       if (!rehearsal) parallel_for(exec, "pool rates", workers, PoolRates{votes});
     }
 
-    WorkerEstimates estimates() const override {
+    Observations observe() const override {
       Array<double> mean_weights(exec, weights.size()), mean_rates(exec, weights.size());
       for_teams(exec, "average votes", static_cast<int>(workers), 256,
                 AverageVotes{votes, mean_weights.data(), mean_rates.data()});
-      return {mean_weights.download(), mean_rates.download()};
+      return {{worker_weights_column().name, mean_weights.download()},
+              {worker_error_rates_column().name, mean_rates.download()}};
     }
 
     Exec& exec;
@@ -229,8 +230,6 @@ class FederatedDefense final : public CustomStage {
 
 const Registered<Stage> signsgd_fd([](Entry<Stage>& e) {
   e.name = "signsgd-fd";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "a vote on every sign, workers weighted by how often they were wrong; who mostly is counts negative";
   e.formula =
       "u_k = sign(sum of w_ik sign(x_ik)), w = ln((1-p)/p), p in [0.001, 0.999] the rate of sign(x_ik) against u_k so "
@@ -242,6 +241,7 @@ const Registered<Stage> signsgd_fd([](Entry<Stage>& e) {
   e.traits.within_box = false;
   e.parameters = {count("initial_rounds", "100", "rounds with one rate per worker, not one per coordinate", 1, 1e9),
                   word("initial", "weighted", "the vote in those rounds", {"weighted", "majority"})};
+  e.columns = {worker_weights_column(), worker_error_rates_column()};
   e.needs = needs_majority;
   e.known_answers = {{"", 1, {{0.5, -1, 1, 0}, {3, -0.1, -1, 0}, {-99, 7, 0, -4}}, {{1, -1, 0, -1}}}};
   e.make = [](const Arguments& a) {

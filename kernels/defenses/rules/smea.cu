@@ -37,8 +37,6 @@ bool seconds_at_most(int n, int f) { return few_subsets(n, f) && subset_count(n,
 
 const Registered<Stage> smea([](Entry<Stage>& e) {
   e.name = "smea";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the n-f messages whose covariance has the least leading eigenvalue";
   e.formula =
       "mean over S = argmin over subsets of n-f messages of lambda_max(covariance of S), first in lexicographic order";

@@ -33,7 +33,7 @@ struct WithTrusted : Judge {
 
 /// As gram_rule, for a functor derived from TrustedFunctor.
 template <class Judge>
-std::unique_ptr<Stage> trusted_rule(Judge judge) {
+std::unique_ptr<GramRule> trusted_rule(Judge judge) {
   return gram_rule(detail::WithTrusted<Judge>{judge});
 }
 
