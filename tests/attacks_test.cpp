@@ -350,7 +350,7 @@ TEST_CASE("equal honest messages and a single honest worker leave every attack w
       const auto& entry = Registry<Attack>::find(text.name, "attack");
       if (!entry.traits.sends_finite) continue;
       for (const auto& [n, f] : {std::pair(7, 2), std::pair(2, 1)}) {
-        if (entry.needs && !entry.needs(n, f).empty()) continue;
+        if (!entry.needs(n, f).empty()) continue;
         if (!test.defense.empty() && !unmet_need(parse_pipeline(test.defense), n, f).empty()) continue;
         const std::vector<float> ones(static_cast<std::size_t>(n) * 5, 1.5f);
         INFO(test.attack << " against '" << test.defense << "', n = " << n);

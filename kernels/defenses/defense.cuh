@@ -215,7 +215,7 @@ class CustomStage : public Stage {
   /// What a custom rule works with: `inboxes` already carries the pre-aggregators' mixing, rewritten before every run.
   struct Job {
     Inboxes inboxes;
-    int f = 0;                             ///< if nobody is absent
+    PerInbox f;                            ///< declared Byzantine among the messages that are there
     const std::uint64_t* seeds = nullptr;  ///< [count]
     const int* round = nullptr;
     float* const* out = nullptr;           ///< [count] padded rows

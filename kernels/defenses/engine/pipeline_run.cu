@@ -50,7 +50,7 @@ Defense::State::State(Exec& exec_, std::shared_ptr<const Pipeline> pipeline_, co
     inner.inboxes.absent = absentees(work);
     if (pipeline->rows_out() == n) inner.workers = workers;
   }
-  inner.f = pipeline->f();
+  inner.f = {pipeline->f(), present_count == nullptr ? nullptr : declared.data()};
   inner.seeds = job.seeds, inner.round = job.round;
   inner.out = anchor_rows.data();
   inner.models = job.models;

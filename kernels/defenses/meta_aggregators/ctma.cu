@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
-#include "kernels/defenses/shared/selection.cuh"
 
 namespace gauntlet {
 namespace {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/clipping.cuh"
 
 namespace gauntlet {
@@ -26,7 +27,7 @@ const Registered<Stage> arc([](Entry<Stage>& e) {
   e.traits.translation_equivariant = false;  // clips toward zero
   e.traits.within_box = false;
   e.traits.mean_without_byzantine = true;
-  e.needs = {"n > f", [](int n, int f) { return n > f; }};
+  e.needs = needs_honest;
   e.kappa = {"kappa + 2f/(n-2f)",
              [](int n, int f, double inner) { return n > 2 * f ? inner + 2 * f / (n - 2.0 * f) : INFINITY; }};
   e.known_answers = {{"", 1, {{1, 0}, {0, 2}, {3, 0}, {0, 8}}, {{1, 0}, {0, 2}, {3, 0}, {0, 3}}}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/defense.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {

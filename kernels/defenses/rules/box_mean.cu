@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cfloat>
 
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 

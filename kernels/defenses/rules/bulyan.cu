@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/mixing.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/krum_score.cuh"
 #include "kernels/defenses/shared/median.cuh"
-#include "kernels/exec/array.cuh"
-#include "kernels/passes/passes.cuh"
 
 namespace gauntlet {
 namespace {
@@ -16,7 +14,10 @@ struct KrumSelection : GramFunctor {
   int power = 2;
   int m = 1;  ///< messages in the first mean; not in the paper's form
 
-  int picks(int n, int f) const { return n - 2 * f - (form == Form::paper ? 0 : 2); }
+  GAUNTLET_HD int picks(int n, int f) const {
+    const int all = n - 2 * f - (form == Form::paper ? 0 : 2);
+    return all > 1 ? all : 1;
+  }
   std::size_t scratch(int n) const { return 2 * static_cast<std::size_t>(n); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* selection, double* scratch) const {
@@ -31,10 +32,10 @@ struct KrumSelection : GramFunctor {
   }
 
   GAUNTLET_HD void by_scores_of_the_rest(const Team& team, const Gram& gram, double* selection, double* taken) const {
-    const int n = gram.n, f = gram.f, picks = n - 2 * f;
+    const int n = gram.n, f = gram.f, all = picks(n, f);
     const KrumScore krum{0, power};
     team.each(n, [=](int i) { taken[i] = 0; });
-    for (int pick = 0; pick < picks; ++pick) {
+    for (int pick = 0; pick < all; ++pick) {
       // Among r messages the score counts r − f − 2 neighbors; the paper's last rounds would leave none.
       const int left = n - pick - f - 2, neighbors = left > 1 ? left : 1;
       const int best = team.argmin(n, [=](int i) -> double {
@@ -52,7 +53,7 @@ struct KrumSelection : GramFunctor {
   /// Scores that are computed once; `subtracted`: less the distances to those of the nearest that are picked already.
   GAUNTLET_HD void by_first_scores(const Team& team, const Gram& gram, double* selection, double* taken,
                                    double* scores) const {
-    const int n = gram.n, f = gram.f, picks = n - 2 * f - 2;
+    const int n = gram.n, f = gram.f, all = picks(n, f);
     const bool subtracts = form == Form::subtracted;
     const int neighbors = subtracts ? n - f - 2 : m;
     const KrumScore krum{neighbors, power};
@@ -60,8 +61,9 @@ struct KrumSelection : GramFunctor {
       taken[i] = 0;
       scores[i] = ranked(gram, i, krum(gram, i));
     });
-    for (int pick = 0; pick < picks; ++pick) {
-      const int last = n - f - 2 - pick, kept = subtracts ? m - pick : m < last ? m : last;
+    for (int pick = 0; pick < all; ++pick) {
+      const int last = n - f - 2 - pick, next = subtracts ? m - pick : m < last ? m : last;
+      const int kept = next > 1 ? next : 1;
       const int best = team.argmin(n, [=](int i) -> double { return taken[i] != 0 ? INFINITY : scores[i]; });
       team.each(n, [=](int i) {
         int before = 0;
@@ -85,64 +87,54 @@ struct KrumSelection : GramFunctor {
   }
 };
 
-/// Per coordinate, the mean of the `keep` values nearest to the median of those picked.
+/// How many each inbox picks.
+struct CountPicks {
+  KrumSelection select;
+  PerInbox n, f;
+  int* picks;
+
+  GAUNTLET_HD void operator()(std::int64_t c) const { picks[c] = select.picks(n(c), f(c)); }
+};
+
+/// Per coordinate, the mean of the values nearest to the median of those picked, all but 2f of them.
 struct NearestToMedian {
   static constexpr bool sorted = true;
   Median center;
-  int keep;
+  int f;
+
+  GAUNTLET_HD NearestToMedian without(int absent) const { return {center, f > absent ? f - absent : 0}; }
 
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
-    return mean_nearest(column, center(column), keep);
+    return mean_nearest(column, center(column), column.n - 2 * f);
   }
 };
 
-class Bulyan final : public CustomStage {
- public:
-  Bulyan(KrumSelection selection, Median center) : selection_(selection), center_(center) {}
+struct Choice {
+  KrumSelection select;
+  Median center;
+};
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, selection_, center_);
+struct Bulyan final : CustomRule<Choice> {
+  using CustomRule::CustomRule;
+  /// An inbox with fewer messages may pick more of them.
+  int most = size.of == nullptr ? given.select.picks(n, job.f.same) : n;
+  MessageProducts products{exec, job};
+  Array<double> scratch = doubles(given.select.scratch(n)), selection = doubles(most * n), mixing = doubles(most * m);
+  Array<int> counts{exec, static_cast<std::size_t>(count)};
+  PerInbox picks = {most, size.of == nullptr ? nullptr : counts.data()};
+
+  void run(bool) override {
+    solve(exec, batch(products.compute(), scratch), given.select, selection.data(), std::int64_t{most} * n);
+    if (size.of != nullptr)
+      parallel_for(exec, "count picks", count, CountPicks{given.select, size, job.f, counts.data()});
+    const Multiply compose{selection.data(), job.inboxes.mixing, picks, size, m, mixing.data()};
+    parallel_for(exec, "compose", compose.entries(count), compose);
+    reduce_columns(exec, {base, most, mixing.data(), picks, job.inboxes.absent},
+                   NearestToMedian{given.center, job.f.same}, job.out);
   }
 
- private:
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, KrumSelection select_, Median center_)
-        : exec(exec_), job(job_), select(select_), center(center_), n(job.inboxes.n), picks(select.picks(n, job.f)) {
-      const auto count = static_cast<std::size_t>(job.inboxes.base.count),
-                 m = static_cast<std::size_t>(job.inboxes.base.m);
-      parts = Array<double>(exec, gram_scratch(exec, job.inboxes.base));
-      products = Array<double>(exec, count * m * m);
-      seen = Array<double>(exec, count * n * n);
-      scratch = Array<double>(exec, count * select.scratch(n));
-      selection = Array<double>(exec, count * picks * n);
-      mixing = Array<double>(exec, count * picks * m);
-    }
-
-    void run(bool) override {
-      const Rows& base = job.inboxes.base;
-      const int count = base.count, m = base.m;
-      gram(exec, base, GramPart::full, parts.data(), products.data());
-      mix_gram(exec, count, {products.data(), m, 1, 1, job.inboxes.mixing, n, m, 0, true, seen.data()});
-      solve(exec, GramBatch{count, n, job.f, 0, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
-            selection.data(), std::int64_t{picks} * n);
-      parallel_for(exec, "compose", std::int64_t{count} * picks * m,
-                   Multiply{selection.data(), job.inboxes.mixing, picks, n, m, mixing.data()});
-      reduce_columns(exec, Inboxes{base, picks, mixing.data()}, NearestToMedian{center, picks - 2 * job.f}, job.out);
-    }
-
-    Sources sources() const override { return {mixing.data(), picks, job.inboxes.base.m}; }
-
-    Exec& exec;
-    Job job;
-    KrumSelection select;
-    Median center;
-    int n, picks;
-    Array<double> parts, products, seen, scratch, selection, mixing;
-  };
-
-  KrumSelection selection_;
-  Median center_;
+  Sources sources() const override { return {mixing.data(), most, m}; }
 };
 
 const Registered<Stage> bulyan([](Entry<Stage>& e) {
@@ -184,7 +176,7 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
         throw UserError("bulyan: m = " + std::to_string(selection.m) + " is out of range " + std::to_string(least) +
                         ".." + std::to_string(most));
     }
-    return std::make_unique<Bulyan>(selection, median_of(a));
+    return custom_rule<Bulyan>(Choice{selection, median_of(a)});
   };
 });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/anchored.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/clipping.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/weiszfeld.cuh"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/krum_score.cuh"
 
 namespace gauntlet {

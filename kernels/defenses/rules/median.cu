@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 
 namespace gauntlet {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 
-#include "kernels/defenses/engine/mixing.cuh"
+#include "kernels/defenses/engine/custom.cuh"
 #include "kernels/defenses/engine/pipeline.cuh"
 
 namespace gauntlet {
@@ -51,77 +51,53 @@ struct PickWeights {
 
 using Pipelines = std::vector<std::shared_ptr<const Pipeline>>;
 
-class Mixture final : public CustomStage {
- public:
-  Mixture(Pipelines pipelines, std::vector<int> shares, std::string unmet)
-      : pipelines_(std::move(pipelines)), shares_(std::move(shares)), unmet_(std::move(unmet)) {}
+struct Choice {
+  Pipelines pipelines;
+  std::vector<int> shares;
+  std::string unmet;
+};
 
-  std::string unmet_within() const override { return unmet_; }
-  int memory_rows(int, std::int64_t d) const override {
+/// All pipelines run in every round, so that the draw can stay on the device and those with a memory see every round.
+struct Mixture final : CustomRule<Choice> {
+  static std::string unmet_within(const Choice& choice) { return choice.unmet; }
+  static int memory_rows(const Choice& choice, int, std::int64_t d) {
     int rows = 0;
-    for (const auto& pipeline : pipelines_) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows(d);
+    for (const auto& pipeline : choice.pipelines) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows(d);
     return rows;
   }
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, pipelines_, shares_);
+  Mixture(Exec& exec_, const CustomStage::Job& job_, const Choice& given_) : CustomRule(exec_, job_, given_) {
+    for (const auto& pipeline : given.pipelines) {
+      Defense::Job inner;
+      inner.inboxes = job.inboxes, inner.workers = job.workers;
+      inner.seeds = job.seeds, inner.round = job.round;
+      inner.out = out.data() + defenses.size() * static_cast<std::size_t>(count);
+      inner.models = job.models;
+      defenses.push_back(std::make_unique<Defense>(exec, pipeline, inner));
+    }
   }
 
- private:
-  /// All pipelines run in every round, so that the draw can stay on the device and those with a memory see every round.
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, const Pipelines& pipelines, const std::vector<int>& shares_)
-        : exec(exec_),
-          job(job_),
-          count(job.inboxes.base.count),
-          total(std::accumulate(shares_.begin(), shares_.end(), 0)),
-          shares(exec, shares_),
-          outputs(exec, static_cast<std::int64_t>(pipelines.size()) * count, job.inboxes.base.d),
-          out(exec, outputs.pointers()),
-          weights(exec, pipelines.size() * count * job.inboxes.base.m),
-          drawn_weights(exec, static_cast<std::size_t>(count) * job.inboxes.base.m) {
-      for (const auto& pipeline : pipelines) {
-        Defense::Job inner;
-        inner.inboxes = job.inboxes;
-        inner.seeds = job.seeds;
-        inner.round = job.round;
-        inner.out = out.data() + defenses.size() * static_cast<std::size_t>(count);
-        inner.models = job.models;
-        defenses.push_back(std::make_unique<Defense>(exec, pipeline, inner));
-      }
-    }
+  void run(bool rehearsal) override {
+    // What they take is part of a step that is being timed.
+    const bool timed = exec.timer().enabled();
+    exec.timer().enable(false);
+    for (const auto& defense : defenses) defense->run(rehearsal);
+    exec.timer().enable(timed);
+    const Draw draw{shares.data(), std::accumulate(given.shares.begin(), given.shares.end(), 0), job.seeds, job.round};
+    parallel_spans(exec, "pick drawn", count, d, PickDrawn{draw, outputs.row(0), count, padded(d), job.out});
+    if (!rehearsal) return;
+    const int size = count * m;
+    for (std::size_t k = 0; k < defenses.size(); ++k) defenses[k]->base_weights(weights.data() + k * size);
+    parallel_for(exec, "pick drawn", size, PickWeights{draw, weights.data(), count, m, drawn_weights.data()});
+  }
 
-    void run(bool rehearsal) override {
-      // What they take is part of a step that is being timed.
-      const bool timed = exec.timer().enabled();
-      exec.timer().enable(false);
-      for (const auto& defense : defenses) defense->run(rehearsal);
-      exec.timer().enable(timed);
-      const Draw draw{shares.data(), total, job.seeds, job.round};
-      parallel_spans(exec, "pick drawn", count, job.inboxes.base.d,
-                     PickDrawn{draw, outputs.row(0), count, padded(job.inboxes.base.d), job.out});
-      if (!rehearsal) return;
-      const int size = count * job.inboxes.base.m;
-      for (std::size_t k = 0; k < defenses.size(); ++k) defenses[k]->base_weights(weights.data() + k * size);
-      parallel_for(exec, "pick drawn", size,
-                   PickWeights{draw, weights.data(), count, job.inboxes.base.m, drawn_weights.data()});
-    }
+  Sources sources() const override { return {drawn_weights.data(), 1, m, true}; }
 
-    Sources sources() const override { return {drawn_weights.data(), 1, job.inboxes.base.m, true}; }
-
-    Exec& exec;
-    Job job;
-    int count, total;
-    Array<int> shares;
-    RowStore outputs;
-    Array<float*> out;
-    Array<double> weights, drawn_weights;
-    std::vector<std::unique_ptr<Defense>> defenses;
-  };
-
-  Pipelines pipelines_;
-  std::vector<int> shares_;
-  std::string unmet_;
+  Array<int> shares{exec, given.shares};
+  RowStore outputs{exec, static_cast<std::int64_t>(given.pipelines.size()) * count, d};
+  Array<float*> out{exec, outputs.pointers()};
+  Array<double> weights = doubles(given.pipelines.size() * m), drawn_weights = doubles(m);
+  std::vector<std::unique_ptr<Defense>> defenses;
 };
 
 /// The pipeline, or null and the reason in `unmet` where its needs are not met. \throws UserError.
@@ -165,7 +141,7 @@ const Registered<Stage> mixture([](Entry<Stage>& e) {
     } catch (const UserError& error) {
       throw UserError("mixture: " + std::string(error.what()));
     }
-    return std::make_unique<Mixture>(std::move(inner), std::move(shares), std::move(unmet));
+    return custom_rule<Mixture>(Choice{std::move(inner), std::move(shares), std::move(unmet)});
   };
 });
 

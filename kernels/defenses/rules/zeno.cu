@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cfloat>
 
-#include "kernels/defenses/shared/trusted.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {

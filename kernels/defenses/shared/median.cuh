@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-
 #include "kernels/defenses/defense.cuh"
 
 /// The coordinate-wise median, which several rules start from.
@@ -34,12 +32,5 @@ inline Median median_of(const Arguments& a) {
           : a.is("even", "upper") ? Median::Even::upper
                                   : Median::Even::mid};
 }
-
-/// What every rule that can outvote the Byzantine messages needs.
-inline const Condition needs_majority = {"n > 2f", [](int n, int f) { return n > 2 * f; }};
-
-/// The same for a rule of its own kind that also makes a column pass.
-inline const Condition needs_column_majority = {"2f < n <= " + std::to_string(column_limit),
-                                                [](int n, int f) { return n > 2 * f && n <= column_limit; }};
 
 }  // namespace gauntlet
