@@ -3,8 +3,7 @@
 #include <cmath>
 #include <vector>
 
-#include "kernels/defenses/aggregate.cuh"
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "tests/attack_reference.hpp"
 #include "tests/backends.hpp"
 #include "tests/support.hpp"
@@ -174,7 +173,7 @@ TEST_CASE("sign-inversion turns each coordinate of each own message by itself", 
   for (const auto& exec : test_backends()) {
     const int d = 20000, f = 3;
     const Matrix rows = random_rows(93, n, d);
-    AttackTrial trial(*exec, "sign-inversion(probability=0.3)", "", n, f, d, {5});
+    Trial trial(*exec, "sign-inversion(probability=0.3)", "", n, f, d, {5});
     const auto first = trial.act(0, flat(rows).data()), second = trial.act(1, flat(rows).data());
     CHECK(first != second);
     std::vector<std::vector<bool>> turned;
@@ -199,7 +198,7 @@ TEST_CASE("sign-inversion turns each coordinate of each own message by itself", 
 TEST_CASE("delayed sends the own message of some rounds ago once there is one", "[attacks]") {
   for (const auto& exec : test_backends()) {
     const int d = 200, f = 2, delay = 3;
-    AttackTrial trial(*exec, "delayed(rounds=3)", "", n, f, d, {0, 1});
+    Trial trial(*exec, "delayed(rounds=3)", "", n, f, d, {0, 1});
     std::vector<std::vector<float>> own;
     for (int round = 0; round < 10; ++round) {
       std::vector<float> rows;
@@ -224,7 +223,7 @@ TEST_CASE("signguard-attack has the sign counts of the honest mean in random pla
       for (Vector& row : rows)
         for (std::size_t k = 0; k < row.size(); k += 3) row[k] = 0;
       const Vector mu = mean(Matrix(rows.begin(), rows.end() - f));
-      AttackTrial trial(*exec, "signguard-attack", "", n, f, d, {6});
+      Trial trial(*exec, "signguard-attack", "", n, f, d, {6});
       const Vector got = message(trial.act(0, flat(rows).data()), d);
       const auto count = [](const Vector& x, int sign) {
         return std::count_if(x.begin(), x.end(), [=](double v) { return (v > 0) - (v < 0) == sign; });
@@ -245,7 +244,7 @@ TEST_CASE("rop pushes the last aggregate across the direction of descent", "[att
   for (const auto& exec : test_backends()) {
     const int d = 300, f = 2;
     const double z = 3, lambda = 0.6;
-    AttackTrial trial(*exec, "rop(lambda=0.6, theta=250, z=3)", "mean", n, f, d, {7});
+    Trial trial(*exec, "rop(lambda=0.6, theta=250, z=3)", "mean", n, f, d, {7});
     Vector last(static_cast<std::size_t>(d));
     for (int round = 0; round < 4; ++round) {
       const Matrix rows = random_rows(95 + static_cast<std::uint64_t>(round), n, d, 0.5);

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "src/data/npy.hpp"
 #include "tests/backends.hpp"
 #include "tests/support.hpp"

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/defenses/aggregate.cuh"
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "tests/attack_reference.hpp"
 #include "tests/backends.hpp"
 #include "tests/support.hpp"
@@ -259,14 +258,14 @@ TEST_CASE("a search on a sample of the coordinates finds what a search on all of
 TEST_CASE("a search leaves the defense's memory as it was", "[attacks]") {
   for (const auto& exec : test_backends()) {
     const int f = 3;
-    AttackTrial watched(*exec, "finite-norm", "centered-clipping(tau=0.5)", n, f, d, {0});
+    Trial watched(*exec, "finite-norm", "centered-clipping(tau=0.5)", n, f, d, {0});
     std::vector<Vector> sent;
     for (int round = 0; round < 3; ++round) {
       const Matrix rows = random_rows(70 + static_cast<std::uint64_t>(round), n, d);
       sent.push_back(first_message(watched.act(round, flat(rows).data())));
       CHECK(std::isfinite(norm(sent.back())));
     }
-    AttackTrial again(*exec, "finite-norm", "centered-clipping(tau=0.5)", n, f, d, {0});
+    Trial again(*exec, "finite-norm", "centered-clipping(tau=0.5)", n, f, d, {0});
     for (int round = 0; round < 3; ++round) {
       const Matrix rows = random_rows(70 + static_cast<std::uint64_t>(round), n, d);
       CHECK(first_message(again.act(round, flat(rows).data())) == sent[static_cast<std::size_t>(round)]);

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/defenses/aggregate.cuh"
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "tests/attack_reference.hpp"
 #include "tests/backends.hpp"
 #include "tests/support.hpp"
@@ -185,8 +184,8 @@ TEST_CASE("seesaw turns every period rounds, or never", "[attacks]") {
     const int n = 9, f = 2, d = 40;
     const Matrix rows = reference::random_rows(6, n, d), honest = honest_of(rows, f);
     const auto input = reference::flat(rows);
-    AttackTrial two(*exec, "seesaw(pivot=round, period=2, z=1)", "", n, f, d, {0});
-    AttackTrial never(*exec, "seesaw(pivot=round, period=inf, z=1)", "", n, f, d, {0});
+    Trial two(*exec, "seesaw(pivot=round, period=2, z=1)", "", n, f, d, {0});
+    Trial never(*exec, "seesaw(pivot=round, period=inf, z=1)", "", n, f, d, {0});
     for (int round = 0; round < 6; ++round) {
       const double side = round / 2 % 2 == 0 ? 1 : -1;
       check_close(two.act(round, input.data()), repeated(reference::seesaw_end(honest, side), f), 1e-5);
@@ -206,10 +205,10 @@ TEST_CASE("seesaw's workers change ends with the sign of the defense's last erro
     Matrix opposed = leaning;
     for (Vector& b : opposed) b = 2.0 * reference::mean(honest) - b;
     // The mean follows the majority of the attackers, who therefore stay where they are.
-    AttackTrial mean(*exec, attack, "mean", n, f, d, {0});
+    Trial mean(*exec, attack, "mean", n, f, d, {0});
     for (int round = 0; round < 3; ++round) check_close(mean.act(round, input.data()), leaning, 1e-5);
     // Monna averages the messages nearest the last worker's, who stands at the other end.
-    AttackTrial last(*exec, attack, "monna(pivot=n-1)", n, f, d, {0});
+    Trial last(*exec, attack, "monna(pivot=n-1)", n, f, d, {0});
     check_close(last.act(0, input.data()), leaning, 1e-5);
     const auto seen = aggregate_rows(*exec, "monna(pivot=n-1)", f, n, d,
                                      [&] {
@@ -229,7 +228,7 @@ TEST_CASE("random-direction keeps its direction and scales with each worker's ow
   for (const auto& exec : test_backends()) {
     const int n = 7, f = 2, d = 300;
     const Matrix rows = reference::random_rows(8, n, d), later = reference::random_rows(9, n, d);
-    AttackTrial trial(*exec, "random-direction(scale=10)", "", n, f, d, {3});
+    Trial trial(*exec, "random-direction(scale=10)", "", n, f, d, {3});
     const auto first = trial.act(0, reference::flat(rows).data());
     const auto second = trial.act(1, reference::flat(later).data());
     const Vector a(first.begin(), first.begin() + d), b(first.begin() + d, first.end());
@@ -248,7 +247,7 @@ TEST_CASE("gaussian noise has its mean and deviation and is new every round", "[
   for (const auto& exec : test_backends()) {
     const int n = 4, f = 1, d = 20000;
     const std::vector<float> input(static_cast<std::size_t>(n) * d);
-    AttackTrial trial(*exec, "gaussian(mean=3, std=2)", "", n, f, d, {1});
+    Trial trial(*exec, "gaussian(mean=3, std=2)", "", n, f, d, {1});
     const auto first = trial.act(0, input.data());
     double sum = 0, square = 0;
     for (const float v : first) sum += v, square += (v - 3.0) * (v - 3.0);
@@ -271,8 +270,8 @@ TEST_CASE("learned mimicry finds the worker that stands apart and stays with it"
       return rows;
     };
     // Of the two that carry the variance it takes the one on the random direction's side, and keeps it.
-    AttackTrial trial(*exec, "mimic(target=learned, warmup=3)", "", n, f, d, {11, 12, 13, 14});
-    AttackTrial opposite(*exec, "mimic(target=learned, warmup=3, least=true)", "", n, f, d, {11, 12, 13, 14});
+    Trial trial(*exec, "mimic(target=learned, warmup=3)", "", n, f, d, {11, 12, 13, 14});
+    Trial opposite(*exec, "mimic(target=learned, warmup=3, least=true)", "", n, f, d, {11, 12, 13, 14});
     std::vector<int> kept;
     for (int round = 0; round < 6; ++round) {
       const Matrix rows = round_rows(30 + static_cast<std::uint64_t>(round));
@@ -300,11 +299,11 @@ TEST_CASE("cells in a batch get the same bytes as alone, and rows stay zero beyo
       for (const int f : {1, 3}) {
         const int n = 11, d = 201;
         INFO(test.attack << " against '" << test.defense << "', f = " << f << " on " << backend_name(*exec));
-        AttackTrial batch(*exec, test.attack, test.defense, n, f, d, seeds);
-        std::vector<std::unique_ptr<AttackTrial>> alone;
+        Trial batch(*exec, test.attack, test.defense, n, f, d, seeds);
+        std::vector<std::unique_ptr<Trial>> alone;
         for (const std::uint64_t seed : seeds)
-          alone.push_back(std::make_unique<AttackTrial>(*exec, test.attack, test.defense, n, f, d,
-                                                        std::vector<std::uint64_t>{seed}));
+          alone.push_back(
+              std::make_unique<Trial>(*exec, test.attack, test.defense, n, f, d, std::vector<std::uint64_t>{seed}));
         for (int round = 0; round < 3; ++round) {
           std::vector<Matrix> cells;
           for (std::uint64_t c = 0; c < 3; ++c)
@@ -334,8 +333,8 @@ TEST_CASE("every attack keeps to its window and sends the own messages outside i
       const auto input = reference::flat(rows);
       const std::vector<float> own(input.end() - f * d, input.end());
       INFO(test.attack);
-      AttackTrial windowed(*exec, test.attack + "(start=2, stop=7, every=3)", test.defense, n, f, d, {0});
-      AttackTrial always(*exec, test.attack, test.defense, n, f, d, {0});
+      Trial windowed(*exec, test.attack + "(start=2, stop=7, every=3)", test.defense, n, f, d, {0});
+      Trial always(*exec, test.attack, test.defense, n, f, d, {0});
       for (int round = 0; round < 10; ++round) {
         const auto got = windowed.act(round, input.data()), attacked = always.act(round, input.data());
         const bool acts = round == 2 || round == 5;

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/defenses/aggregate.cuh"
 #include "kernels/defenses/engine/pipeline.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "tests/backends.hpp"
 #include "tests/reference.hpp"
 #include "tests/support.hpp"

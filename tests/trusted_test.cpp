@@ -3,7 +3,7 @@
 #include <set>
 #include <sstream>
 
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
 #include "src/data/npy.hpp"
@@ -202,7 +202,8 @@ Cell digits(const std::string& attack, const std::string& defense, int n = 5, in
 }
 
 std::vector<CellResult> simulate(Exec& exec, std::vector<Cell> cells) {
-  for (Cell& cell : cells) cell = with_parts(cell);
+  ComponentMaker maker;  // cells that share a component are worked on together
+  for (Cell& cell : cells) cell.parts = maker.parts(cell);
   const Cell& cell = cells.front();
   const int receivers = cell.byzantine_data ? cell.workers : cell.workers - cell.byzantine;
   const auto data = std::make_shared<DeviceData>(exec, load_dataset(cell.dataset, "", cell.seed, receivers));

@@ -62,7 +62,7 @@ std::vector<float> outputs(Exec& exec, const Subject& s, const std::string& pipe
       messages.push_back(messages_of(s, first + c, t));
       change(messages.back());
     }
-    trial.receive(t, messages);
+    trial.receive(t, messages, s.sizes.n);
     before(trial);
     for (const Messages& output : trial.run())
       for (const auto& row : output) all.insert(all.end(), row.begin(), row.end());
@@ -132,8 +132,9 @@ std::string harmed(Exec& exec, const Subject& s) {
       for (int i = honest; i < s.sizes.n; ++i)
         for (std::size_t k = 0; k < d; ++k)
           messages[static_cast<std::size_t>(i)][k] = k % 2 == 0 ? harm.even : harm.odd;
-      trial.receive(t, {messages});
-      for (const auto& row : trial.run()[0]) {
+      trial.receive(t, {messages}, honest);
+      const Messages outputs = trial.run()[0];
+      for (const auto& row : outputs) {
         double square = 0;
         for (std::size_t k = 0; k < d; ++k) square += std::pow(static_cast<double>(row[k]) - center[k], 2);
         // NaN fails the comparison.
@@ -185,7 +186,7 @@ std::string leaves_box(Exec& exec, const Subject& s) {
   DefenseTrial trial(exec, s.whole(), s.sizes, 1, d);
   for (int t = 0; t < rounds; ++t) {
     const Messages messages = messages_of(s, 0, t);
-    trial.receive(t, {messages});
+    trial.receive(t, {messages}, s.sizes.n);
     const std::vector<float> out = trial.run()[0][0];
     for (std::size_t k = 0; k < out.size(); ++k) {
       float low = messages[0][k], high = low;

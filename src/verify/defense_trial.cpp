@@ -16,7 +16,7 @@ std::vector<double> mixings(Sizes sizes, int inboxes, int variants) {
   return all;
 }
 
-Array<const float*> table_of(Exec& exec, RowStore& rows) {
+Array<const float*> row_table(Exec& exec, RowStore& rows) {
   const auto pointers = rows.pointers();
   return Array<const float*>(exec, std::vector<const float*>(pointers.begin(), pointers.end()));
 }
@@ -30,7 +30,7 @@ DefenseTrial::DefenseTrial(Exec& exec, const std::string& text, Sizes sizes, int
   messages_ = RowStore(exec, std::int64_t{inboxes} * sizes.n, d);
   trusted_ = RowStore(exec, inboxes, d);
   outputs_ = RowStore(exec, std::int64_t{inboxes} * rows_out_, d);
-  table_ = table_of(exec, messages_);
+  table_ = row_table(exec, messages_);
   trusted_rows_ = Array<float*>(exec, trusted_.pointers());
   out_ = Array<float*>(exec, outputs_.pointers());
   identity_ = Array<double>(exec, mixings(sizes, inboxes, 1));
@@ -45,14 +45,14 @@ DefenseTrial::DefenseTrial(Exec& exec, const std::string& text, Sizes sizes, int
   defense_ = std::make_unique<Defense>(exec, pipeline, job);
 }
 
-void DefenseTrial::receive(int round, const std::vector<Messages>& messages) {
+void DefenseTrial::receive(int round, const std::vector<Messages>& messages, int good) {
   const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(d_);
   round_.upload({round});
   for (int c = 0; c < inboxes_; ++c) {
     const Messages& inbox = messages[static_cast<std::size_t>(c)];
     for (int i = 0; i < sizes_.n; ++i)
       copy_to(exec_, messages_.row(std::int64_t{c} * sizes_.n + i), inbox[static_cast<std::size_t>(i)].data(), bytes);
-    copy_to(exec_, trusted_.row(c), mean_of(inbox, sizes_.n - sizes_.f).data(), bytes);
+    copy_to(exec_, trusted_.row(c), mean_of(inbox, good).data(), bytes);
   }
   exec_.synchronize();
 }

@@ -14,8 +14,8 @@ class DefenseTrial {
   /// For `inboxes` inboxes with messages of d numbers. The inboxes' seeds are 0. \throws UserError as Pipeline.
   DefenseTrial(Exec& exec, const std::string& pipeline, Sizes sizes, int inboxes, int d);
 
-  /// The messages [inbox][message] of a round, and the mean of the first n − f as what the server trusts.
-  void receive(int round, const std::vector<Messages>& messages);
+  /// The messages [inbox][message] of a round; the server trusts the mean of the first `good` of each inbox.
+  void receive(int round, const std::vector<Messages>& messages, int good);
   /// One round, or with `rehearsal` what an attacker tries: the outputs [inbox][output] on the messages received.
   std::vector<Messages> run(bool rehearsal = false);
   /// An attacker tries two mixings at once, the messages as they are and the Byzantine ones turned round: the squared

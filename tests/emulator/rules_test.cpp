@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "kernels/attacks/attack.cuh"
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "tests/catalogue_reference.hpp"
 #include "tests/defense_support.hpp"
 
@@ -72,7 +72,7 @@ TEST_CASE("attacks that know the defense search against rules of every kind", "[
     if (!entry.create({entry.name, {}}, n, f)->knows_defense()) continue;
     for (const char* defense : {"krum", "trimmed-mean", "median | ctma", "signsgd-fd", "fltrust"}) {
       INFO(entry.name << " against " << defense);
-      AttackTrial trial(exec, entry.name, defense, n, f, d, {3});
+      Trial trial(exec, entry.name, defense, n, f, d, {3});
       for (const float value : trial.act(0, rows.data(), trusted.data())) CHECK(std::isfinite(value));
       CHECK(trial.padding_is_zero());
       for (const float value : trial.aggregates()) CHECK(std::isfinite(value));

@@ -144,6 +144,7 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
       "S: n-2f times the Krum choice among the rest (r left: max(r-f-2, 1) neighbors); mean of n-4f nearest median";
   e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning in Byzantium, ICML 2018";
   e.traits.mean_without_byzantine = true;
+  e.traits.permutation_invariant = false;  // of two that are each other's nearest, the first is picked
   e.parameters = {word("power", "2", "exponent of the distance in the score", {"1", "2", "4"}), even_parameter(),
                   word("form", "paper",
                        "initial: ByzantineMomentum's, with power=1, even=lower: n-2f-2 picks by the scores of the "
