@@ -35,8 +35,12 @@ struct Defense::State {
         n(job.inboxes.n),
         m(job.inboxes.base.m),
         d(job.inboxes.base.d) {
+    // Behind a mixing, the messages' norms are made of all products of the base rows.
+    bool mixed = job.inboxes.mixing != nullptr;
     for (const auto& stage : pipeline->stages()) {
-      reads = std::max(reads, stage->reads());
+      const bool of_mixtures = mixed && stage->reads() == Reads::norms;
+      reads = std::max(reads, of_mixtures ? Reads::gram : stage->reads());
+      mixed |= stage->role() == StageRole::pre_aggregator;
       if (stage->role() == StageRole::rule) rule = stage.get();
       has_meta |= stage->role() == StageRole::meta_aggregator;
     }
@@ -45,7 +49,6 @@ struct Defense::State {
     kept = memory_row != MemoryRow::none ? 1 : 0;
     remembers = memory_row == MemoryRow::last_output;
     pipeline->check_trusted(job.trusted != nullptr);
-    if (job.inboxes.mixing != nullptr && reads == Reads::norms) reads = Reads::gram;
 
     if (remembers) memory = RowStore(exec, count, d), memory_rows = Array<float*>(exec, memory.pointers());
     if (rule != nullptr && gram_rule == nullptr)
