@@ -8,6 +8,7 @@
 # GAUNTLET_BUILD       build folder (build/release beside this script)
 # GAUNTLET_CUDA        ON or OFF: with the CUDA half, which takes minutes to compile, or without; by default ON where
 #                      there are a GPU and a compiler for it
+# GAUNTLET_RULES       folder of rules and attacks of your own, *.cu, that become part of the program
 # GAUNTLET_CMAKE_ARGS  more arguments for CMake, such as -DGAUNTLET_CUDA=OFF
 #
 # All of its own messages go to stderr.
@@ -67,18 +68,19 @@ cuda_choice() {
 # All that decides a configuration; kept beside it, so that another one, a moved folder or one that stopped half-way
 # is configured anew.
 configuration() {
-  printf '%s\n' "$source_dir" "$build_dir" "$(cuda_choice)" "${GAUNTLET_CMAKE_ARGS:-}" "${CXX:-}" "${CUDACXX:-}" \
+  printf '%s\n' "$source_dir" "$build_dir" "$(cuda_choice)" "${GAUNTLET_RULES:-}" "${GAUNTLET_CMAKE_ARGS:-}" "${CXX:-}" "${CUDACXX:-}" \
     "$(PATH=$PATH:/usr/local/cuda/bin command -v nvcc || true)"
 }
 
 configure() {
-  local arguments
+  local arguments rules=()
+  [[ -z ${GAUNTLET_RULES:-} ]] || rules=("-DGAUNTLET_RULES=$(realpath -m "$GAUNTLET_RULES")")
   read -ra arguments <<<"${GAUNTLET_CMAKE_ARGS:-}"
   say "configuring $build_dir"
   [[ -n ${GAUNTLET_CUDA:-} || $(cuda_choice) != OFF ]] ||
     say "no GPU here: building for the CPU only; GAUNTLET_CUDA=ON builds for both"
   rm -f "$build_dir/configuration"
-  cmake --fresh -G Ninja -S "$source_dir" -B "$build_dir" "-DGAUNTLET_CUDA=$(cuda_choice)" "${arguments[@]}" >&2
+  cmake --fresh -G Ninja -S "$source_dir" -B "$build_dir" "-DGAUNTLET_CUDA=$(cuda_choice)" "${rules[@]}" "${arguments[@]}" >&2
   configuration >"$build_dir/configuration"
 }
 

@@ -51,10 +51,11 @@ TEST_CASE("tables are replaced between their markers and nowhere else") {
   const std::vector<Catalogue> models = {catalogue(Kind::model)};
   const std::string table = listing_markdown(models);
   const std::string text = "before\n<!-- begin: models -->\nold\n<!-- end: models -->\nafter\n";
-  CHECK(update_tables(text, "README.md", models) == "before\n" + table + "after\n");
-  CHECK(update_tables(table, "README.md", catalogues()) == table);
-  CHECK(contains(user_error([&] { update_tables("no table", "README.md", models); }), "README.md: no table's marker"));
-  CHECK(user_error([&] { update_tables("x\n<!-- begin: models -->\n", "README.md", models); }) ==
+  CHECK(update_tables(text, "README.md", tables_of(models)) == "before\n" + table + "after\n");
+  CHECK(update_tables(table, "README.md", tables_of(catalogues())) == table);
+  CHECK(contains(user_error([&] { update_tables("no table", "README.md", tables_of(models)); }),
+                 "README.md: no table's marker"));
+  CHECK(user_error([&] { update_tables("x\n<!-- begin: models -->\n", "README.md", tables_of(models)); }) ==
         "README.md:2: there is no '<!-- end: models -->' after this line");
 }
 
@@ -62,8 +63,10 @@ TEST_CASE("the README lists what the program has") {
   std::ifstream file(source_folder() / "README.md");
   REQUIRE(file);
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  CHECK(update_tables(text, "README.md", catalogues()) == text);
-  for (const char* kind : {"attacks", "defenses"}) CHECK(contains(text, std::string("<!-- begin: ") + kind + " -->"));
+  CHECK(update_tables(text, "README.md", tables_of(catalogues())) == text);
+  CHECK(update_tables(text, "README.md", documentation_tables()) == text);
+  for (const char* kind : {"attacks", "defenses", "keys"})
+    CHECK(contains(text, std::string("<!-- begin: ") + kind + " -->"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/data/load.hpp"
+#include "src/plan/components.hpp"
 #include "src/run/simulation.hpp"
 #include "tests/support.hpp"
 
@@ -34,20 +35,18 @@ inline std::string bytes_of(const std::vector<CellResult>& results) {
   const auto add = [&](const auto& value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
   for (const CellResult& result : results) {
     add(result.status);
-    for (const Evaluation& e : result.evaluations) {
-      for (const double value : {e.train_loss, e.test_loss, e.test_accuracy, e.aggregate_norm, e.aggregate_error,
-                                 e.aggregate_cosine, e.byzantine_weight, e.learning_rate, e.optimum_distance})
-        add(value);
-      for (const double value : e.worker_weights) add(value);
-      for (const double value : e.worker_error_rates) add(value);
-    }
+    for (const Evaluation& evaluation : result.evaluations)
+      for (const auto& [column, values] : evaluation.values)
+        for (const double value : values) add(value);
   }
   return bytes;
 }
 
 /// One cohort, from the start to the end; `messages` gets what a user would be told.
-inline std::vector<CellResult> simulate(Exec& exec, const std::vector<Cell>& cells,
+inline std::vector<CellResult> simulate(Exec& exec, std::vector<Cell> cells,
                                         std::vector<std::string>* messages = nullptr) {
+  ComponentMaker maker;  // cells that share a component are worked on together
+  for (Cell& cell : cells) cell.parts = maker.parts(cell);
   const Cell& cell = cells.front();
   const int receivers = cell.byzantine_data ? cell.workers : cell.workers - cell.byzantine;
   const auto data = std::make_shared<DeviceData>(exec, load_dataset(cell.dataset, "", cell.seed, receivers));

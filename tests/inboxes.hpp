@@ -39,6 +39,13 @@ inline std::vector<float> flat(const FloatMatrix& rows) {
   return values;
 }
 
+/// The other way round: rows of d numbers.
+inline FloatMatrix rows_of(const std::vector<float>& values, int d) {
+  FloatMatrix rows;
+  for (auto at = values.begin(); at != values.end(); at += d) rows.emplace_back(at, at + d);
+  return rows;
+}
+
 /// The inbox with every message moved by the same vector.
 inline FloatMatrix moved(FloatMatrix rows, float step = 0.25f) {
   for (auto& row : rows)

@@ -102,20 +102,31 @@ TEST_CASE("the example rule works alone, in pipelines and among messages that ar
   CHECK(aggregate("medoid | ctma", {0, 0, 2, 0, 3, 0, 5, 0, 0, 90}) == std::vector<float>{2.5, 0});
 }
 
+TEST_CASE("the example rules, one of which has a memory, have what verify asks of them") {
+  for (const char* rule : {"medoid", "afa"}) {
+    const CommandResult verified = example({"verify", "--rule", rule});
+    INFO(verified.out << verified.err);
+    CHECK(verified.exit_code == 0);
+    CHECK(contains(verified.out, "a rehearsal leaves no trace"));
+    CHECK(contains(verified.out, "nothing is wrong\n"));
+  }
+}
+
 TEST_CASE("the example rule trains in a matrix beside the others") {
   const TemporaryFolder folder;
   write_text(folder / "spec.toml",
              "name = \"example\"\nrounds = 50\nevaluate_every = 50\n"
              "[task]\ndataset = \"synthetic-digits(train=1000, test=300)\"\n"
              "[workers]\nhonest = 7\nbyzantine = 2\n"
-             "[matrix]\nattacks = \"sign-flip\"\ndefenses = [\"mean\", \"medoid\", \"nnm | medoid\"]\n");
+             "[matrix]\nattacks = \"sign-flip\"\ndefenses = [\"mean\", \"medoid\", \"afa\", \"nnm | medoid\"]\n");
   const CommandResult result = example({"run", "spec.toml", "--device", "cpu", "--out", "out"}, folder.path());
   INFO(result.err);
   CHECK(result.exit_code == 0);
   CHECK(contains(result.out, "\nnnm | medoid "));
   const CommandResult table = example({"table", "out", "--format", "csv"}, folder.path());
   INFO(table.out);
-  for (const std::string row : {"\nmedoid,sign-flip,final_accuracy,", "\nnnm | medoid,sign-flip,final_accuracy,"}) {
+  for (const std::string row : {"\nmedoid,sign-flip,final_accuracy,", "\nafa,sign-flip,final_accuracy,",
+                                "\nnnm | medoid,sign-flip,final_accuracy,"}) {
     const std::size_t at = table.out.find(row);
     REQUIRE(at != std::string::npos);
     CHECK(std::stod(table.out.substr(at + row.size())) > 0.3);  // ten classes: chance is 0.1

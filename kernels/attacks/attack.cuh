@@ -12,9 +12,25 @@
 #include "kernels/passes/passes.cuh"
 #include "kernels/registry/registry.hpp"
 
-/// The contract of everything in this folder. An attack never writes f messages of d numbers: it says how each
-/// Byzantine message is mixed from base rows (the honest messages, the attackers' own honest messages, and a few rows
-/// that the attack computes). Most attacks are a functor passed to message_attack(...).
+/// The contract of everything in this folder, and all that most attacks include. An attack never writes f messages of
+/// d numbers: it says how each Byzantine message is mixed from base rows, which are the honest messages, the attackers'
+/// own honest messages if it asks for them, and a few rows that it computes. All code that may run on the device is a
+/// functor marked GAUNTLET_HD.
+///
+/// A mixing that is known beforehand, message_attack(SignFlip{}): what base row p brings to message b.
+///     struct SignFlip : AttackFunctor {
+///       static constexpr bool own = true;  // it uses the attackers' own honest messages
+///       GAUNTLET_HD double operator()(const AttackView& v, int, int b, int p) const { return -(p == v.own_row(b)); }
+///     };
+/// A row of its own, `extra_rows = 1`, filled column by column (shared/honest.cuh has mean and deviation of the
+/// honest):
+///     GAUNTLET_HD void write(const AttackView& v, int c, std::int64_t k) const {
+///       float* out = extra_data(v, c, 0) + k;
+///       for (int l = 0; l < span_width; ++l) out[l] = k + l < v.d ? 7.0f : 0.0f;  // padding stays zero
+///     }
+/// A mixing that follows from inner products, gram_attack of engine/gram_attack.cuh: weights by a Team, as in a rule.
+/// A strength that is searched against the cell's own defense: engine/optimal.cuh and engine/candidates.cuh.
+/// Anything else, such as one with a memory: a class derived from Attack. Random numbers: AttackDraw of philox.cuh.
 namespace gauntlet {
 
 /// What an attack sees and where it writes, for all cells that run it. Plain data, passed to kernels by value.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/exec/launch.cuh"
@@ -20,23 +21,41 @@ namespace gauntlet {
 /// What a stage must know of the inbox before it can work.
 enum class Reads { nothing, norms, gram };
 
-/// What the one memory row of a Gram rule holds, if it has one.
+/// What the one row of its own holds that a Gram rule may ask for.
 enum class MemoryRow {
   none,
   last_output,  ///< of the rule itself; zero before the first
   trusted,      ///< the message that the server computes from samples of its own; pre-aggregators leave it as it is
+  way,          ///< of the model since round 0; zero where there is no model
+};
+
+/// What a Gram rule of n messages has beside them, from one round to the next. Rows behind the messages: the workers'
+/// sums, worker by worker, each set once for all workers; then the one row. All is zero before the first round.
+struct Memory {
+  MemoryRow row = MemoryRow::none;
+  int sums = 0;             ///< rows per worker, sums of its messages as learn() says
+  std::size_t numbers = 0;  ///< doubles an inbox
+
+  int rows(int n) const { return sums * n + (row != MemoryRow::none); }
 };
 
 /// The inner products of one inbox: messages 0 … n−1, then the stage's memory rows. This is all a Gram stage sees.
 struct Gram {
-  int n = 0;                         ///< messages
-  int f = 0;                         ///< declared Byzantine among them
+  int n = 0;                         ///< messages that are there
+  int f = 0;                         ///< declared Byzantine among them: who is absent has been counted
   int size = 0;                      ///< n + memory rows
   const double* products = nullptr;  ///< size × size; with Reads::norms only the diagonal
   std::uint64_t seed = 0;            ///< of the cell, for stages that draw at random
   std::uint32_t round = 0;
+  int most = 0;                  ///< messages if nobody were absent
+  const int* workers = nullptr;  ///< whose message is which, or null: message i is worker i's
+  double* numbers = nullptr;     ///< Memory::numbers, which only learn() may change
 
   GAUNTLET_HD double operator()(int i, int j) const { return products[std::int64_t{i} * size + j]; }
+
+  GAUNTLET_HD int worker(int i) const { return workers == nullptr ? i : workers[i]; }
+  /// The row that holds sum s of the worker who sent message i.
+  GAUNTLET_HD int sum(int i, int s = 0) const { return n + s * most + worker(i); }
 
   /// ‖x_i‖, +∞ for a row with NaN or infinity.
   GAUNTLET_HD double norm(int i) const {
@@ -52,19 +71,45 @@ struct Gram {
   }
 };
 
-/// Many Gram problems of one shape, and where a stage may write: what the adapters hand to a stage's functor.
+/// Many Gram problems, and where a stage may write: what the adapters hand to a stage's functor. Neighboring problems
+/// are variants of one inbox.
 struct GramBatch {
-  int count = 0, n = 0, f = 0, size = 0;
-  int variants = 1;                      ///< problems per cell, for the seeds
-  const double* products = nullptr;      ///< [count][size][size]
-  const std::uint64_t* seeds = nullptr;  ///< [count / variants]
+  int count = 0;
+  PerInbox n, f;
+  int memory = 0;                        ///< rows behind the messages
+  int variants = 1;                      ///< problems per inbox
+  const double* products = nullptr;      ///< [count][most n + memory]², a problem with fewer messages at the start
+  const std::uint64_t* seeds = nullptr;  ///< [inboxes]
   const int* round = nullptr;
-  double* scratch = nullptr;  ///< [count][the stage's scratch]
+  double* scratch = nullptr;     ///< [count][the stage's scratch]
+  const int* workers = nullptr;  ///< [inboxes][most n], or null
+  double* numbers = nullptr;     ///< [inboxes][numbers_each]
+  std::size_t numbers_each = 0;
 
+  int most() const { return n.same; }
   GAUNTLET_HD Gram gram(int c) const {
-    const double* own = products == nullptr ? nullptr : products + std::int64_t{c} * size * size;
-    return {n, f, size, own, seeds[c / variants], static_cast<std::uint32_t>(*round)};
+    const int own = n(c), inbox = c / variants, size = n.same + memory;
+    return {own,
+            f(c),
+            own + memory,
+            products == nullptr ? nullptr : products + std::int64_t{c} * size * size,
+            seeds[inbox],
+            static_cast<std::uint32_t>(*round),
+            n.same,
+            workers == nullptr ? nullptr : workers + std::int64_t{inbox} * n.same,
+            numbers == nullptr ? nullptr : numbers + static_cast<std::int64_t>(inbox * numbers_each)};
   }
+};
+
+/// What becomes of one sum in learn(): sum ← keep · sum + gain · message. A zero hides what it multiplies.
+struct SumUpdate {
+  double keep = 1, gain = 0;
+};
+
+/// What a Gram rule makes of its weights.
+enum class GramOutput {
+  sum,     ///< Σ w_i x_i
+  median,  ///< of the k messages with a weight, in each coordinate the median of k w_i x_i; zero if there are none
 };
 
 enum class StageRole { pre_aggregator, rule, meta_aggregator };
@@ -99,9 +144,17 @@ class Stage {
 class GramRule : public Stage {
  public:
   const GramRule* as_gram_rule() const override { return this; }
-  /// Writes `size` weights per inbox: over the messages, then over the memory rows.
+  /// Writes [problems][most n + memory rows] weights: over the messages, then over the memory rows.
   virtual void solve(Exec& exec, const GramBatch& batch, double* weights) const = 0;
-  virtual MemoryRow memory_row() const { return MemoryRow::none; }
+  virtual Memory memory(int n) const { return (void)n, Memory{}; }
+  virtual GramOutput output() const { return GramOutput::sum; }
+  virtual float noise() const { return 0; }  ///< standard deviation of normal noise on every coordinate of the output
+  virtual bool learns() const { return false; }
+  /// After a round that counted: changes the numbers and writes [inboxes][sums][most n] updates, which say as they come
+  /// that nothing changes. `weights` are those of solve().
+  virtual void learn(Exec& exec, const GramBatch& batch, const double* weights, SumUpdate* updates) const {
+    (void)exec, (void)batch, (void)weights, (void)updates;
+  }
   /// With MemoryRow::trusted: how many samples the server holds.
   virtual int trusted_batch() const { return 0; }
 };
@@ -111,7 +164,7 @@ class ColumnRule : public Stage {
  public:
   const ColumnRule* as_column_rule() const override { return this; }
   virtual void reduce(Exec& exec, const Inboxes& inboxes, float* const* out) const = 0;
-  /// Measures the rule's output on many variants of each inbox: see measure_columns.
+  /// Measures the rule's output on variants of each inbox: see measure_columns.
   virtual void measure(Exec& exec, const ColumnTrial& trial, double* scratch, double* outcome) const = 0;
 };
 
@@ -121,7 +174,9 @@ class PreAggregator : public Stage {
   StageRole role() const override { return StageRole::pre_aggregator; }
   const PreAggregator* as_pre_aggregator() const override { return this; }
   virtual int rows_out(int n) const { return n; }
-  /// Writes the n' × n mixing of each inbox.
+  /// The same for problems of different sizes, on the back end.
+  virtual void count_rows(Exec& exec, int problems, const PerInbox& n, int* made) const = 0;
+  /// Writes the n' × n mixing of each inbox, [problems][most n'][most n], one with fewer messages at the start.
   virtual void mix(Exec& exec, const GramBatch& batch, double* mixing) const = 0;
 };
 
@@ -131,14 +186,8 @@ class MetaAggregator : public Stage {
   StageRole role() const override { return StageRole::meta_aggregator; }
   Reads reads() const override { return Reads::gram; }
   const MetaAggregator* as_meta_aggregator() const override { return this; }
-  /// Writes n + 1 weights per inbox: over the messages, then over a.
+  /// Writes [problems][most n + 1] weights: over the messages, then over a.
   virtual void refine(Exec& exec, const GramBatch& batch, double* weights) const = 0;
-};
-
-/// What a rule with a memory holds of every worker, [count][n] each, for the results; empty where it holds nothing.
-struct WorkerEstimates {
-  std::vector<double> weights;      ///< of a worker's message in the next round
-  std::vector<double> error_rates;  ///< how often the worker was wrong, in 0..1
 };
 
 /// What a rule made its outputs of: `rows` mixtures of the base rows per inbox. Either there is one, the output itself,
@@ -166,11 +215,12 @@ class CustomStage : public Stage {
   /// What a custom rule works with: `inboxes` already carries the pre-aggregators' mixing, rewritten before every run.
   struct Job {
     Inboxes inboxes;
-    int f = 0;
+    PerInbox f;                            ///< declared Byzantine among the messages that are there
     const std::uint64_t* seeds = nullptr;  ///< [count]
     const int* round = nullptr;
     float* const* out = nullptr;           ///< [count] padded rows
     const float* const* models = nullptr;  ///< as Defense::Job::models
+    const int* workers = nullptr;          ///< [count][n]: whose message is which; null: message i is worker i's
   };
   class Bound {
    public:
@@ -179,16 +229,34 @@ class CustomStage : public Stage {
     virtual void run(bool rehearsal) = 0;
     /// Of the last run, a rehearsal. Without any: of all messages.
     virtual Sources sources() const { return {}; }
-    /// After a round. Waits for the result.
-    virtual WorkerEstimates estimates() const { return {}; }
+    /// After a round: the columns that the rule declares (Component::columns), of all inboxes. Waits for the result.
+    virtual Observations observe() const { return {}; }
   };
   virtual std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const = 0;
+};
+
+/// A defense's role and space follow from the class of stage that it makes.
+template <>
+struct Describe<Stage> {
+  template <class Made>
+  static void as(Component& component) {
+    static_assert(!std::is_same_v<Made, Stage>, "return the stage as the class it is, as gram_rule(...) and others do");
+    component.role = std::is_base_of_v<PreAggregator, Made>    ? "pre-aggregator"
+                     : std::is_base_of_v<MetaAggregator, Made> ? "meta-aggregator"
+                                                               : "rule";
+    component.space = std::is_base_of_v<ColumnRule, Made>    ? "column"
+                      : std::is_base_of_v<CustomStage, Made> ? "custom"
+                                                             : "gram";
+  }
 };
 
 /// What the functors below may leave out.
 struct GramFunctor {
   static constexpr Reads reads = Reads::gram;
-  MemoryRow memory_row() const { return MemoryRow::none; }
+  static constexpr bool learns = false;  ///< it has a learn(), as gram_rule says
+  Memory memory(int n) const { return (void)n, Memory{}; }
+  GramOutput output() const { return GramOutput::sum; }
+  float noise() const { return 0; }
   int trusted_batch() const { return 0; }
   std::size_t scratch(int n) const { return (void)n, 0; }
 };
@@ -209,9 +277,47 @@ struct SolveKernel {
 };
 
 template <class Functor>
+struct LearnKernel {
+  GramBatch batch;
+  Functor functor;
+  const double* weights;
+  SumUpdate* updates;
+  int sums;
+  std::int64_t scratch_stride;
+
+  GAUNTLET_HD void operator()(Team& team, int c) const {
+    const Gram gram = batch.gram(c);
+    SumUpdate* own = updates + std::int64_t{c} * sums * gram.most;
+    team.each(sums * gram.most, [=](int j) { own[j] = SumUpdate{}; });
+    functor.learn(team, gram, weights + std::int64_t{c} * (gram.most + batch.memory), own,
+                  batch.scratch + c * scratch_stride);
+  }
+};
+
+/// How many rows a stage makes of each problem's.
+template <class Functor>
+struct CountRows {
+  Functor functor;
+  PerInbox n;
+  int* made;
+  GAUNTLET_HD void operator()(std::int64_t b) const { made[b] = functor.rows_out(n(b)); }
+};
+
+}  // namespace detail
+
+/// Runs a functor on every problem; what it writes lies out_stride apart.
+template <class Functor>
 void solve(Exec& exec, const GramBatch& batch, const Functor& functor, double* out, std::int64_t out_stride) {
-  for_teams(exec, "solve", batch.count, batch.n,
-            SolveKernel<Functor>{batch, functor, out, out_stride, static_cast<std::int64_t>(functor.scratch(batch.n))});
+  const auto scratch = static_cast<std::int64_t>(functor.scratch(batch.most()));
+  for_teams(exec, "solve", batch.count, batch.most(),
+            detail::SolveKernel<Functor>{batch, functor, out, out_stride, scratch});
+}
+
+namespace detail {
+
+/// Padded vectors of d numbers that a memory takes.
+inline int kept_rows(const Memory& memory, int n) {
+  return memory.sums * n + (memory.row == MemoryRow::last_output ? 1 : memory.row == MemoryRow::way ? 2 : 0);
 }
 
 template <class Functor, class Base>
@@ -229,10 +335,22 @@ template <class Functor>
 class GramRuleOf final : public GramStage<Functor, GramRule> {
  public:
   using GramStage<Functor, GramRule>::GramStage;
-  MemoryRow memory_row() const override { return this->functor_.memory_row(); }
+  Memory memory(int n) const override { return this->functor_.memory(n); }
+  GramOutput output() const override { return this->functor_.output(); }
+  float noise() const override { return this->functor_.noise(); }
   int trusted_batch() const override { return this->functor_.trusted_batch(); }
+  int memory_rows(int n, std::int64_t) const override { return kept_rows(memory(n), n); }
   void solve(Exec& exec, const GramBatch& batch, double* weights) const override {
-    detail::solve(exec, batch, this->functor_, weights, batch.size);
+    gauntlet::solve(exec, batch, this->functor_, weights, batch.most() + batch.memory);
+  }
+  bool learns() const override { return Functor::learns; }
+  void learn(Exec& exec, const GramBatch& batch, const double* weights, SumUpdate* updates) const override {
+    if constexpr (Functor::learns)
+      for_teams(exec, "learn", batch.count, batch.most(),
+                LearnKernel<Functor>{batch, this->functor_, weights, updates, memory(batch.most()).sums,
+                                     static_cast<std::int64_t>(this->scratch(batch.most()))});
+    else
+      (void)exec, (void)batch, (void)weights, (void)updates;
   }
 };
 
@@ -241,8 +359,11 @@ class PreAggregatorOf final : public GramStage<Functor, PreAggregator> {
  public:
   using GramStage<Functor, PreAggregator>::GramStage;
   int rows_out(int n) const override { return this->functor_.rows_out(n); }
+  void count_rows(Exec& exec, int problems, const PerInbox& n, int* made) const override {
+    parallel_for(exec, "count rows", problems, CountRows<Functor>{this->functor_, n, made});
+  }
   void mix(Exec& exec, const GramBatch& batch, double* mixing) const override {
-    detail::solve(exec, batch, this->functor_, mixing, std::int64_t{rows_out(batch.n)} * batch.n);
+    gauntlet::solve(exec, batch, this->functor_, mixing, std::int64_t{rows_out(batch.most())} * batch.most());
   }
 };
 
@@ -251,7 +372,7 @@ class MetaAggregatorOf final : public GramStage<Functor, MetaAggregator> {
  public:
   using GramStage<Functor, MetaAggregator>::GramStage;
   void refine(Exec& exec, const GramBatch& batch, double* weights) const override {
-    detail::solve(exec, batch, this->functor_, weights, batch.n + 1);
+    gauntlet::solve(exec, batch, this->functor_, weights, batch.most() + 1);
   }
 };
 
@@ -273,27 +394,31 @@ class ColumnRuleOf final : public ColumnRule {
 }  // namespace detail
 
 /// A rule from a functor `GAUNTLET_HD void operator()(const Team&, const Gram&, double* weights, double* scratch)
-/// const` derived from GramFunctor. It writes gram.size weights.
+/// const` derived from GramFunctor. It writes gram.size weights. One with a memory may also have `static constexpr bool
+/// learns = true` and `GAUNTLET_HD void learn(const Team&, const Gram&, const double* weights, SumUpdate* updates,
+/// double* scratch) const`, which runs after every round that counts (not when an attacker tries): it changes
+/// gram.numbers and says what becomes of the sum in row gram.sum(i, s), at updates[gram.sum(i, s) - gram.n].
 template <class Functor>
-std::unique_ptr<Stage> gram_rule(Functor functor) {
+std::unique_ptr<GramRule> gram_rule(Functor functor) {
   return std::make_unique<detail::GramRuleOf<Functor>>(functor);
 }
 
-/// The same for a pre-aggregator, whose functor also has `int rows_out(int n) const` and writes an n' × n mixing.
+/// The same for a pre-aggregator, whose functor also has `GAUNTLET_HD int rows_out(int n) const` and writes an n' × n
+/// mixing.
 template <class Functor>
-std::unique_ptr<Stage> pre_aggregator(Functor functor) {
+std::unique_ptr<PreAggregator> pre_aggregator(Functor functor) {
   return std::make_unique<detail::PreAggregatorOf<Functor>>(functor);
 }
 
 /// The same for a meta-aggregator: gram.n messages, then the anchor as memory row; it writes n + 1 weights.
 template <class Functor>
-std::unique_ptr<Stage> meta_aggregator(Functor functor) {
+std::unique_ptr<MetaAggregator> meta_aggregator(Functor functor) {
   return std::make_unique<detail::MetaAggregatorOf<Functor>>(functor);
 }
 
 /// A rule from a reducer of columns: see reduce_columns.
 template <class Reducer>
-std::unique_ptr<Stage> column_rule(Reducer reducer) {
+std::unique_ptr<ColumnRule> column_rule(Reducer reducer) {
   return std::make_unique<detail::ColumnRuleOf<Reducer>>(reducer);
 }
 

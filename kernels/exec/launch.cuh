@@ -63,10 +63,24 @@ void launch(Exec& exec, const char* label, const LaunchShape& shape, void (*kern
 }
 #endif
 
+namespace detail {
+
+/// In a build with CUDA the launchers below know the device only where nvcc compiles them. Anywhere else they would
+/// walk device pointers on the host: that is refused.
+template <class Functor>
+constexpr void refuse_host_compiler() {
+#if defined(GAUNTLET_WITH_CUDA) && !GAUNTLET_CUDA
+  static_assert(sizeof(Functor) == 0, "what launches device code is compiled by nvcc: make this .cpp file a .cu file");
+#endif
+}
+
+}  // namespace detail
+
 /// Calls functor(i) for every i in [0, n), in any order, all at once. The functor is a struct with a
 /// `GAUNTLET_HD void operator()(std::int64_t) const`.
 template <class Functor>
 void parallel_for(Exec& exec, const char* label, std::int64_t n, const Functor& functor) {
+  detail::refuse_host_compiler<Functor>();
   if (n <= 0) return;
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
@@ -82,6 +96,7 @@ void parallel_for(Exec& exec, const char* label, std::int64_t n, const Functor& 
 /// Spans run into the rows' padding: padded(d) is a multiple of every span width.
 template <class Functor>
 void parallel_spans(Exec& exec, const char* label, int count, std::int64_t d, const Functor& functor) {
+  detail::refuse_host_compiler<Functor>();
   if (count <= 0 || d <= 0) return;
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
@@ -99,6 +114,7 @@ void parallel_spans(Exec& exec, const char* label, int count, std::int64_t d, co
 /// Calls functor(team, i) for every i in [0, count): a block of `size` threads on CUDA, one thread on the CPU.
 template <class Functor>
 void for_teams(Exec& exec, const char* label, int count, int size, const Functor& functor) {
+  detail::refuse_host_compiler<Functor>();
   if (count <= 0) return;
 #if GAUNTLET_CUDA
   if (exec.cuda()) {

@@ -20,6 +20,23 @@ enum class Purpose : std::uint32_t {
   trusted = 7,
 };
 
+/// What a defense draws: each a stream of its own, also where several stand in one pipeline. Results depend on the
+/// numbers: they stay, and a new draw takes the next one. Rules from outside the tree count from `outside`.
+enum class DefenseDraw : std::uint32_t {
+  bucketing = 0,
+  resampling = 1,
+  dnc_coordinates = 2,
+  mixture = 3,
+  noise = 4,
+  outside = 1000,
+};
+
+/// What an attack draws once for all its messages. Messages that draw apart are Purpose::attack's workers 0 … f−1.
+enum class AttackDraw : std::uint32_t {
+  values = 0,
+  places = 1,
+};
+
 /// Four random words: a pure function of its arguments (Philox4x32-10, Salmon et al., SC 2011), so the same on the CPU
 /// and the GPU, alone or in a batch, whatever ran before.
 struct Random {
@@ -32,6 +49,10 @@ struct Random {
     const r123::Philox4x32::ctr_type out = r123::Philox4x32()(counter, key);
     for (int i = 0; i < 4; ++i) word[i] = out.v[i];
   }
+  GAUNTLET_HD Random(std::uint64_t seed, DefenseDraw draw, std::uint32_t round, std::uint32_t slot)
+      : Random(seed, Purpose::defense, static_cast<std::uint32_t>(draw), round, slot) {}
+  GAUNTLET_HD Random(std::uint64_t seed, AttackDraw draw, std::uint32_t round, std::uint32_t slot)
+      : Random(seed, Purpose::attack, static_cast<std::uint32_t>(draw), round, slot) {}
 
   /// A uniform integer in [0, bound), from one word (bias below bound / 2³²).
   GAUNTLET_HD std::uint32_t below(std::uint32_t bound, int i = 0) const {

@@ -84,6 +84,16 @@ GAUNTLET_HD typename Values::Number mean_nearest(const Values& column, typename 
 
 namespace detail {
 
+/// The reducer for an inbox from which so many are absent.
+template <class Reducer>
+GAUNTLET_HD auto reducer_without(const Reducer& reducer, int absent) -> decltype(reducer.without(absent)) {
+  return reducer.without(absent);
+}
+template <class Reducer, class... Otherwise>
+GAUNTLET_HD const Reducer& reducer_without(const Reducer& reducer, int, Otherwise...) {
+  return reducer;
+}
+
 /// The largest magnitude among sorted values, of which sums and differences do not overflow.
 inline constexpr float safe_magnitude = 0x1p118f;
 
@@ -212,11 +222,12 @@ inline __device__ MessageReader stage_messages(float* shared, const float* const
 template <class Reducer, int Bound>
 __global__ void __launch_bounds__(column_threads) column_kernel(Inboxes inboxes, Reducer reducer, float* const* out) {
   GAUNTLET_DYNAMIC_SHARED(float, shared);
-  const int c = blockIdx.y, m = inboxes.base.m, n = inboxes.n;
-  const double* mixing = inboxes.mixing == nullptr ? nullptr : inboxes.mixing + std::int64_t{c} * n * m;
+  const int c = blockIdx.y, m = inboxes.base.m, n = inboxes.messages(c);
+  const double* mixing = inboxes.mixing == nullptr ? nullptr : inboxes.mixing + std::int64_t{c} * inboxes.n * m;
   const MessageReader read = stage_messages(shared, inboxes.base.of(c), mixing, n, m);
   const std::int64_t k = std::int64_t{blockIdx.x} * column_threads + threadIdx.x;
-  if (k < inboxes.base.d) out[c][k] = reduce_column<Reducer, Bound>(read, n, k, reducer);
+  if (k >= inboxes.base.d) return;
+  out[c][k] = reduce_column<Reducer, Bound>(read, n, k, reducer_without(reducer, inboxes.absent(c)));
 }
 #endif
 
@@ -245,11 +256,13 @@ inline std::vector<int> classify_messages(const double* mixing, int n, int m) {
 
 template <class Reducer>
 void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const* out) {
-  const int m = inboxes.base.m, n = inboxes.n;
+  const int m = inboxes.base.m;
   Lanes v[column_limit];
   for (int c = 0; c < inboxes.base.count; ++c) {
+    const int n = inboxes.messages(c);
+    const Reducer own = reducer_without(reducer, inboxes.absent(c));
     const float* const* table = inboxes.base.of(c);
-    const double* mixing = inboxes.mixing == nullptr ? nullptr : inboxes.mixing + std::int64_t{c} * n * m;
+    const double* mixing = inboxes.mixing == nullptr ? nullptr : inboxes.mixing + std::int64_t{c} * inboxes.n * m;
     const std::vector<int> kinds = classify_messages(mixing, n, m);
     for (std::int64_t k = 0; k < inboxes.base.d; k += lane_count) {
       for (int i = 0; i < n; ++i) {
@@ -257,7 +270,7 @@ void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const*
         v[i] = Reducer::sorted ? without_nan(value) : value;
       }
       if constexpr (Reducer::sorted) sort_lanes(v, n);
-      const Lanes result = reduce_values<0>(reducer, v, n);
+      const Lanes result = reduce_values<0>(own, v, n);
       if (k + lane_count <= inboxes.base.d) {
         result.store(out[c] + k);
       } else {
@@ -273,9 +286,10 @@ void column_on_cpu(const Inboxes& inboxes, const Reducer& reducer, float* const*
 
 /// out[c][k] = reducer(column k of inbox c) for every coordinate. A reducer has `static constexpr bool sorted` and a
 /// `template <class Values> GAUNTLET_HD typename Values::Number operator()(const Values&) const`, where Values is a
-/// Column or looks like one. Values come in message order, or sorted with NaN last; of sorted ones the output must
-/// scale with them, and sums of all of them do not overflow. At most column_limit messages. One pass: m·d floats read,
-/// d written.
+/// Column or looks like one; where it counts on so many Byzantine messages also a `GAUNTLET_HD Reducer without(int
+/// absent) const` for inboxes from which some of them are absent. Values come in message order, or sorted with NaN
+/// last; of sorted ones the output must scale with them, and sums of all of them do not overflow. At most column_limit
+/// messages. One pass: m·d floats read, d written.
 template <class Reducer>
 void reduce_columns(Exec& exec, const Inboxes& inboxes, const Reducer& reducer, float* const* out) {
 #if GAUNTLET_CUDA

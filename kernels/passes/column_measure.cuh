@@ -17,12 +17,13 @@ namespace detail {
 template <class Reducer, int Bound>
 __global__ void __launch_bounds__(column_threads) measure_kernel(ColumnTrial trial, Reducer reducer, double* partial) {
   GAUNTLET_DYNAMIC_SHARED(float, shared);
-  const int c = blockIdx.y, n = trial.n, m = trial.base.m;
-  const float* const* table = trial.base.of(c);
+  const int c = blockIdx.y, m = trial.views.base.m;
+  const float* const* table = trial.views.base.of(c * trial.variants);
   const std::int64_t looked_at = std::int64_t{blockIdx.x} * column_threads + threadIdx.x;
   const ColumnSample sample = trial.sample();
   const std::int64_t k = sample.first(looked_at / lane_count) + looked_at % lane_count;
-  const bool inside = looked_at / lane_count < sample.packets() && k < trial.base.d;
+  const bool inside = looked_at / lane_count < sample.packets() && k < trial.views.base.d;
+  const Reducer own = reducer_without(reducer, trial.views.absent(std::int64_t{c} * trial.variants));
   double point = 0, along = 0;
   if (inside) {
     for (int p = 0; p < m; ++p) {
@@ -34,8 +35,10 @@ __global__ void __launch_bounds__(column_threads) measure_kernel(ColumnTrial tri
   Team team;
   for (int v = 0; v < trial.variants; ++v) {
     const std::int64_t index = std::int64_t{c} * trial.variants + v;
-    const MessageReader read = stage_messages(shared, table, trial.mixings + index * n * m, n, m);
-    const double gap = inside ? reduce_column<Reducer, Bound>(read, n, k, reducer) - point : 0;
+    const int n = trial.views.messages(index);
+    const double* mixing = trial.views.mixing + index * trial.views.n * m;
+    const MessageReader read = stage_messages(shared, table, mixing, n, m);
+    const double gap = inside ? reduce_column<Reducer, Bound>(read, n, k, own) - point : 0;
     const double square = team.sum(static_cast<int>(blockDim.x), [=](int) { return gap * gap; });
     const double projection = team.sum(static_cast<int>(blockDim.x), [=](int) { return gap * along; });
     if (threadIdx.x == 0) {
@@ -81,16 +84,17 @@ struct MeasureSums {
 template <class Reducer>
 void measure_on_cpu(const ColumnTrial& trial, const Reducer& reducer, double* outcome) {
   const ColumnSample sample = trial.sample();
-  for (int c = 0; c < trial.base.count; ++c) {
-    const float* const* table = trial.base.of(c);
-    const double* reference = trial.reference + std::int64_t{c} * trial.base.m;
+  const int m = trial.views.base.m;
+  for (int c = 0; c < trial.inboxes(); ++c) {
+    const float* const* table = trial.views.base.of(c * trial.variants);
+    const double* reference = trial.reference + std::int64_t{c} * m;
     InboxTrial<Reducer> variants(trial, reducer, c);
     std::vector<MeasureSums> sums(static_cast<std::size_t>(trial.variants));
     // Beyond d all rows are zero, and so is the gap.
     for (std::int64_t run = 0; run < sample.packets(); run += float_run) {
       for (std::int64_t j = run; j < std::min(sample.packets(), run + float_run); ++j) {
         const std::int64_t k = sample.first(j);
-        const Lanes point = mix_lanes(table, reference, trial.base.m, k);
+        const Lanes point = mix_lanes(table, reference, m, k);
         const Lanes along = trial.direction >= 0 ? Lanes::load(table[trial.direction] + k) : Lanes(0.0f);
         variants(k, [&](int t, const Lanes& result) {
           MeasureSums& sum = sums[static_cast<std::size_t>(t)];
@@ -120,7 +124,7 @@ inline std::int64_t measure_blocks(const ColumnTrial& trial) {
 /// Doubles of scratch that measure_columns needs.
 inline std::size_t measure_scratch(const Exec& exec, const ColumnTrial& trial) {
   if (!exec.cuda()) return 0;
-  return static_cast<std::size_t>(trial.base.count * detail::measure_blocks(trial)) * trial.variants * 2;
+  return static_cast<std::size_t>(trial.inboxes() * detail::measure_blocks(trial)) * trial.variants * 2;
 }
 
 /// outcome[c][v] = {‖reducer(variant v of inbox c) − point‖², ⟨reducer(…) − point, direction row⟩}, in double. Without
@@ -131,13 +135,13 @@ void measure_columns(Exec& exec, const ColumnTrial& trial, const Reducer& reduce
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
     const int blocks = static_cast<int>(detail::measure_blocks(trial));
-    const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(trial.base.count));
-    const std::size_t shared = detail::column_shared_bytes(trial.n, trial.base.m, true);
-    detail::with_bound<20, column_limit>(trial.n, [&](auto bound) {
+    const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(trial.inboxes()));
+    const std::size_t shared = detail::column_shared_bytes(trial.views.n, trial.views.base.m, true);
+    detail::with_bound<20, column_limit>(trial.views.n, [&](auto bound) {
       launch(exec, "measure columns", {grid, detail::column_threads, shared},
              detail::measure_kernel<Reducer, decltype(bound)::value>, trial, reducer, scratch);
     });
-    parallel_for(exec, "measure blocks", std::int64_t{trial.base.count} * trial.variants * 2,
+    parallel_for(exec, "measure blocks", std::int64_t{trial.views.base.count} * 2,
                  detail::ReduceMeasure{scratch, blocks, trial.sample().weight(), outcome});
     return;
   }

@@ -24,10 +24,11 @@ struct Rows {
 
 /// One number for each of many inboxes: the same for all, or each its own.
 struct PerInbox {
-  int same = 0;             ///< also the largest
-  const int* of = nullptr;  ///< [inboxes], in the back end's memory, or null
-  std::int64_t group = 1;   ///< neighboring inboxes that share one entry of it
+  int same;       ///< also the largest
+  const int* of;  ///< one for every `group` neighboring inboxes, in the back end's memory, or null
+  int group;
 
+  GAUNTLET_HD PerInbox(int same = 0, const int* of = nullptr, int group = 1) : same(same), of(of), group(group) {}
   GAUNTLET_HD int operator()(std::int64_t inbox) const { return of == nullptr ? same : of[inbox / group]; }
 };
 
@@ -36,11 +37,13 @@ struct PerInbox {
 /// no row. The receivers of one broadcast share their base rows (Rows::views).
 struct Inboxes {
   Rows base;
-  int n = 0;
+  int n = 0;                       ///< the most that one holds
   const double* mixing = nullptr;  ///< [count][n][base.m], or null: message i is base row i and n = base.m
-  PerInbox size = {};              ///< messages of an inbox, the first ones of its mixing; a `same` of 0 stands for n
+  PerInbox size = {};              ///< the messages there are, the first of an inbox's mixing; no table: n
+  PerInbox absent = {};            ///< workers who are not there, where that has made messages fewer
 
   GAUNTLET_HD int messages(std::int64_t c) const { return size.of == nullptr ? n : size(c); }
+  PerInbox sizes() const { return {n, size.of, size.group}; }
 };
 
 /// Adds weight · row to a sum, where a weight of zero hides even a row of NaN.

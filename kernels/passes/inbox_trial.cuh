@@ -37,16 +37,16 @@ struct ColumnSample {
   }
 };
 
-/// The variants of some inboxes: they share the base rows and differ in the mixing.
+/// The variants of some inboxes: neighboring views of the same base rows, which differ in the mixing.
 struct ColumnTrial {
-  Rows base;
-  int n = 0, variants = 0;
-  const double* mixings = nullptr;    ///< [count][variants][n][m]
-  const double* reference = nullptr;  ///< [count][m]: the point Σ_p reference[c][p] x_p
+  Inboxes views;  ///< `variants` of each inbox, one after the other
+  int variants = 1;
+  const double* reference = nullptr;  ///< [inboxes][m]: the point Σ_p reference[c][p] x_p
   int direction = -1;                 ///< base row to project on, or −1
 
+  int inboxes() const { return views.base.count / variants; }
   /// A direction may be a single coordinate, which a sample would miss.
-  GAUNTLET_HD ColumnSample sample() const { return {base.d, direction < 0}; }
+  GAUNTLET_HD ColumnSample sample() const { return {views.base.d, direction < 0}; }
 };
 
 namespace detail {
@@ -87,9 +87,9 @@ struct MixtureLine {
   float reach = 0;                   ///< the largest magnitude of a step
 };
 
-/// The line through the mixtures in row `honest` of every variant, or nothing.
-inline std::optional<MixtureLine> line_of(const double* mixings, int variants, int n, int m, int honest) {
-  const auto row = [=](int t) { return mixings + (std::int64_t{t} * n + honest) * m; };
+/// The line through one mixture of m base rows in every variant, `stride` apart, or nothing.
+inline std::optional<MixtureLine> line_of(const double* mixtures, int variants, std::int64_t stride, int m) {
+  const auto row = [=](int t) { return mixtures + t * stride; };
   MixtureLine line;
   line.start.assign(row(0), row(0) + m);
   line.along.assign(static_cast<std::size_t>(m), 0.0);
@@ -137,15 +137,20 @@ template <class Reducer>
 class InboxTrial {
  public:
   InboxTrial(const ColumnTrial& trial, const Reducer& reducer, int c)
-      : reducer_(reducer), table_(trial.base.of(c)), n_(trial.n), variants_(trial.variants), values_(size(n_)) {
-    const int m = trial.base.m;
-    const double* mixings = trial.mixings + std::int64_t{c} * variants_ * n_ * m;
+      : reducer_(reducer_without(reducer, trial.views.absent(std::int64_t{c} * trial.variants))),
+        table_(trial.views.base.of(c * trial.variants)),
+        n_(trial.views.messages(std::int64_t{c} * trial.variants)),
+        variants_(trial.variants),
+        values_(size(n_)) {
+    const int m = trial.views.base.m;
+    const std::int64_t stride = std::int64_t{trial.views.n} * m;
+    const double* mixings = trial.views.mixing + c * variants_ * stride;
     std::vector<std::vector<int>> kinds;
-    for (int t = 0; t < variants_; ++t) kinds.push_back(classify_messages(mixings + std::int64_t{t} * n_ * m, n_, m));
+    for (int t = 0; t < variants_; ++t) kinds.push_back(classify_messages(mixings + t * stride, n_, m));
     while (honest_ < n_ && kinds.front()[size(honest_)] == honest_) ++honest_;
     bool one_mixture = honest_ > 0 && honest_ < n_;
     for (const auto& kind : kinds) one_mixture = one_mixture && one_mixture_at_the_end(kind, honest_);
-    if (one_mixture) line_ = line_of(mixings, variants_, n_, m, honest_);
+    if (one_mixture) line_ = line_of(mixings + honest_ * m, variants_, stride, m);
     if (line_) {
       messages_ = {SparseRow(line_->start), SparseRow(line_->along)};
       values_.assign(size(n_ - honest_), Lanes(-INFINITY));
@@ -153,12 +158,13 @@ class InboxTrial {
       return;
     }
     std::map<std::vector<double>, int> known;
-    for (std::int64_t i = 0; i < std::int64_t{variants_} * n_; ++i) {
-      std::vector<double> weights(mixings + i * m, mixings + (i + 1) * m);
-      const auto [place, fresh] = known.emplace(std::move(weights), static_cast<int>(messages_.size()));
-      if (fresh) messages_.emplace_back(place->first);
-      places_.push_back(place->second);
-    }
+    for (int t = 0; t < variants_; ++t)
+      for (const double* row = mixings + t * stride; row < mixings + t * stride + n_ * m; row += m) {
+        const auto [place, fresh] =
+            known.emplace(std::vector<double>(row, row + m), static_cast<int>(messages_.size()));
+        if (fresh) messages_.emplace_back(place->first);
+        places_.push_back(place->second);
+      }
     read_.resize(messages_.size());
   }
 
@@ -207,7 +213,7 @@ class InboxTrial {
     return reduce_values<0>(reducer_, read_.data(), n_);
   }
 
-  const Reducer& reducer_;
+  const Reducer reducer_;
   const float* const* table_;
   int n_, variants_, honest_ = 0;
   std::optional<MixtureLine> line_;

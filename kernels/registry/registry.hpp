@@ -6,9 +6,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "kernels/exec/error.hpp"
+#include "kernels/registry/observer.hpp"
 #include "kernels/registry/parameters.hpp"
 
 namespace gauntlet {
@@ -33,6 +36,22 @@ struct RobustnessBound {
   std::function<double(int n, int f, double inner)> value = {};
 };
 
+/// What a component asks of n messages of which f are Byzantine: the words, and whether it is so. The text depends on
+/// nothing, so that listings can show it; what has another text is another condition, looked at `then`.
+struct Condition {
+  std::string text = {};                         ///< `n > 2f + 2`; empty: asks nothing
+  std::function<bool(int n, int f)> holds = {};  ///< null: always
+  std::vector<Condition> then = {};              ///< what it asks besides, where this holds
+
+  /// The first text that does not hold, or empty.
+  std::string operator()(int n, int f) const {
+    if (holds && !holds(n, f)) return text;
+    for (const Condition& next : then)
+      if (std::string unmet = next(n, f); !unmet.empty()) return unmet;
+    return {};
+  }
+};
+
 /// What holds of a component whatever the messages: what `verify` and the tests of all components ask for. The defaults
 /// are those of a rule without oddities; whoever differs says so in its own file. Of a pre-aggregator they are those of
 /// `it | mean`, of a meta-aggregator those of `median | it`; a component of another kind has no use for them.
@@ -52,26 +71,64 @@ struct Traits {
 struct Component {
   std::string name;
   std::vector<std::string> aliases = {};
-  std::string role = {};     ///< of a defense: rule, pre-aggregator or meta-aggregator
-  std::string space = {};    ///< gram, column, message, custom
+  std::string role = {};   ///< of a defense: rule, pre-aggregator or meta-aggregator; follows from what `make` returns
+  std::string space = {};  ///< of a defense: gram, column or custom; likewise
   std::string summary = {};  ///< one line
   std::string formula = {};  ///< one line, plain text
   std::string source = {};   ///< the paper
   Traits traits = {};
   std::vector<ParameterSpec> parameters = {};
+  std::vector<ObservedColumn> columns = {};  ///< what it measures in a run and adds to the results
   std::vector<KnownAnswer> known_answers = {};
-  /// Empty when the component works for n messages of which f are Byzantine, or else the condition it needs
-  /// (`n > 2f + 2`). Null: always works.
-  std::function<std::string(int n, int f)> needs = {};
+  Condition needs = {};
   /// Of a defense: what it needs instead when the user writes the parameter of this name, whose default asks for more.
-  std::map<std::string, std::function<std::string(int n, int f)>> needs_with = {};
+  std::map<std::string, Condition> needs_with = {};
   RobustnessBound kappa = {};  ///< of a defense; empty where no bound is known
+};
+
+/// What the class that a factory returns says about its component. A kind of product whose classes say something
+/// specializes it (Stage: role and space).
+template <class Product>
+struct Describe {
+  template <class Made>
+  static void as(Component&) {}
+};
+
+/// The function that makes a component: takes Arguments, returns a unique_ptr to a class derived from Product.
+template <class Product>
+class Factory {
+ public:
+  Factory() = default;
+  template <class Function>
+  Factory(Function function)
+      : Factory(Describe<Product>::template as<
+                    typename std::decay_t<decltype(function(std::declval<const Arguments&>()))>::element_type>,
+                std::move(function)) {}
+
+  /// Of a function whose parameters decide between classes: `Usual` is the one that it is listed as.
+  template <class Usual, class Function>
+  static Factory usually(Function function) {
+    return Factory(Describe<Product>::template as<Usual>, std::move(function));
+  }
+
+  std::unique_ptr<Product> operator()(const Arguments& arguments) const { return make_(arguments); }
+  /// Fills in what follows from the class of the product.
+  void describe(Component& component) const {
+    if (describe_ != nullptr) describe_(component);
+  }
+
+ private:
+  template <class Function>
+  Factory(void (*describe)(Component&), Function function) : describe_(describe), make_(std::move(function)) {}
+
+  void (*describe_)(Component&) = nullptr;
+  std::function<std::unique_ptr<Product>(const Arguments&)> make_;
 };
 
 /// A registered component with the function that makes it. `Product` is what it makes.
 template <class Product>
 struct Entry : Component {
-  std::function<std::unique_ptr<Product>(const Arguments&)> make;
+  Factory<Product> make;
 
   /// Checks the text against the declared parameters and makes the component. \throws UserError.
   std::unique_ptr<Product> create(const ComponentText& text, int n, int f) const {
@@ -139,6 +196,7 @@ struct Registered {
   explicit Registered(Describe describe) {
     Entry<Product> entry;
     describe(entry);
+    entry.make.describe(entry);
     Registry<Product>::add(std::move(entry));
   }
 };

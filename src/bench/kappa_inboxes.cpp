@@ -4,6 +4,7 @@
 #include "src/bench/kappa.hpp"
 #include "src/data/load.hpp"
 #include "src/data/random.hpp"
+#include "src/plan/components.hpp"
 #include "src/run/simulation.hpp"
 
 namespace gauntlet {
@@ -65,6 +66,7 @@ std::vector<InboxSample> gradient_inboxes(Exec& exec, const BenchOptions& option
   constexpr int later = 20;
   const auto dataset = load_dataset(options.dataset, options.data_dir, 0, options.workers);
   std::vector<Cell> cells(static_cast<std::size_t>(options.seeds));
+  ComponentMaker maker;
   for (std::size_t i = 0; i < cells.size(); ++i) {
     Cell& cell = cells[i];
     cell.index = static_cast<int>(i);
@@ -76,6 +78,7 @@ std::vector<InboxSample> gradient_inboxes(Exec& exec, const BenchOptions& option
     cell.attack = "none", cell.defense = "mean";
     cell.seed = i;
     cell.rounds = cell.evaluate_every = 1 + later;
+    cell.parts = maker.parts(cell);
   }
   Simulation simulation(exec, cells, std::make_shared<DeviceData>(exec, dataset));
   std::vector<InboxSample> samples;

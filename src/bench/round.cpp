@@ -9,10 +9,9 @@
 #include <optional>
 #include <thread>
 
-#include "kernels/models/model.cuh"
 #include "src/bench/bench.hpp"
 #include "src/data/load.hpp"
-#include "src/run/cohort.hpp"
+#include "src/plan/components.hpp"
 #include "src/run/runner.hpp"
 #include "src/run/simulation.hpp"
 
@@ -26,6 +25,7 @@ constexpr int warm_rounds = 10;
 std::vector<Cell> cells_for(const BenchOptions& options, const std::string& attack, const std::string& defense,
                             int count) {
   std::vector<Cell> cells(static_cast<std::size_t>(count));
+  ComponentMaker maker;
   for (int i = 0; i < count; ++i) {
     Cell& cell = cells[static_cast<std::size_t>(i)];
     cell.index = i;
@@ -38,6 +38,7 @@ std::vector<Cell> cells_for(const BenchOptions& options, const std::string& atta
     cell.attack = attack, cell.defense = defense;
     cell.seed = static_cast<std::uint64_t>(i);
     cell.rounds = cell.evaluate_every = options.rounds + warm_rounds;
+    cell.parts = maker.parts(cell);
   }
   return cells;
 }
@@ -119,7 +120,7 @@ double time_rounds(const DeviceChoice& device, int threads, const std::vector<Ce
 /// Messages of a cell that are computed: the attackers' own only where the attack starts from them.
 int computed_messages(const BenchOptions& options, const std::string& attack) {
   const Cell cell = cells_for(options, attack, "mean", 1).front();
-  return computes_own(cell, *make_attack(cell)) ? options.workers : options.workers - options.byzantine;
+  return cell.parts->computes_own() ? options.workers : options.workers - options.byzantine;
 }
 
 }  // namespace

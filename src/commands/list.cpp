@@ -44,18 +44,26 @@ std::vector<Catalogue> selected(const std::string& wanted) {
   return with_component;
 }
 
+/// What --check and --update look for; the tables that are of no kind of component where none is named.
+std::vector<GeneratedTable> generated(const Options& options, const std::vector<Catalogue>& shown) {
+  std::vector<GeneratedTable> tables = tables_of(shown);
+  if (options.kind.empty())
+    for (GeneratedTable& table : documentation_tables()) tables.push_back(std::move(table));
+  return tables;
+}
+
 int list(const Options& options) {
   const std::vector<Catalogue> shown = selected(options.kind);
   if (!options.check.empty()) {
     const std::string text = read_file(options.check);
-    const std::string fresh = update_tables(text, options.check, shown);
+    const std::string fresh = update_tables(text, options.check, generated(options, shown));
     const auto line =
         1 + std::count(text.begin(), std::mismatch(text.begin(), text.end(), fresh.begin(), fresh.end()).first, '\n');
     if (fresh != text)
       throw UserError(fmt::format("{}:{}: the table is out of date; run: gauntlet list --update {}", options.check,
                                   line, options.check));
   } else if (!options.update.empty()) {
-    write_file(options.update, update_tables(read_file(options.update), options.update, shown));
+    write_file(options.update, update_tables(read_file(options.update), options.update, generated(options, shown)));
   } else if (options.json) {
     fmt::print("{}", listing_json(shown));
   } else if (options.markdown) {

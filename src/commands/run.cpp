@@ -53,13 +53,14 @@ int run(const Options& options) {
     return exit_code::done;
   }
   const int cells = static_cast<int>(plan.size());
+  const ObservedColumns columns = columns_of(plan);  // before the shard is cut: its columns are those of the whole
   plan.erase(std::remove_if(plan.begin(), plan.end(),
                             [&](const Cell& cell) { return cell.index % shard.count != shard.index; }),
              plan.end());
   const auto data = check_cells(plan);
 
   const std::filesystem::path folder = options.out.empty() ? "results/" + spec.name : options.out;
-  ResultsFolder results(folder, resolved(spec), options.overwrite, data);
+  ResultsFolder results(folder, resolved(spec), options.overwrite, data, headers_of(columns));
   Manifest manifest = describe_session(&device);
   manifest.data = data;
   manifest.cells = cells;
@@ -73,7 +74,7 @@ int run(const Options& options) {
     if (!cell.skipped.empty()) {
       CellResult skipped;
       skipped.cell = cell.index, skipped.status = CellStatus::skipped, skipped.reason = cell.skipped;
-      results.append(cell, skipped);
+      results.append(cell, skipped, columns);
       continue;
     }
     todo.push_back(cell);
@@ -95,7 +96,7 @@ int run(const Options& options) {
     hooks.message = [&](const std::string& text) { progress.message(text); };
     hooks.advanced = [&](std::int64_t done) { progress.advance(done); };
     hooks.finished = [&](const Cell& cell, const CellResult& result) {
-      results.append(cell, result);
+      results.append(cell, result, columns);
       progress.cell_done();
       if (result.status != CellStatus::failed) return;
       ++failed;

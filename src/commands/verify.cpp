@@ -2,99 +2,106 @@
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 
-#include "kernels/attacks/attack.cuh"
-#include "kernels/defenses/aggregate.cuh"
-#include "kernels/defenses/defense.cuh"
-#include "kernels/protocols/messages.cuh"
 #include "src/commands/commands.hpp"
+#include "src/verify/checks.hpp"
+#include "src/verify/known_answers.hpp"
 
 namespace gauntlet {
 namespace {
 
-std::vector<float> flatten(const std::vector<std::vector<float>>& rows) {
-  std::vector<float> all;
-  for (const auto& row : rows) all.insert(all.end(), row.begin(), row.end());
-  return all;
-}
-
-/// Empty, or how the answer differs from the known one.
-std::string difference(const std::vector<float>& got, const std::vector<float>& want) {
-  if (got.size() != want.size()) return fmt::format("{} numbers instead of {}", got.size(), want.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    if (std::isnan(want[i]) ? std::isnan(got[i]) : got[i] == want[i]) continue;
-    if (std::abs(got[i] - want[i]) <= 1e-5F * std::max(1.0F, std::abs(want[i]))) continue;
-    return fmt::format("number {} is {} instead of {}", i, got[i], want[i]);
-  }
-  return {};
-}
-
-/// Checks one component; `answer` computes what it makes of a known input. Returns how many answers were wrong.
-template <class Answer>
-int check(const Component& component, const char* kind, Answer answer) {
+int count_wrong(const Findings& findings) {
   int wrong = 0;
-  for (const KnownAnswer& known : component.known_answers) {
-    const std::string text = component.name + (known.arguments.empty() ? "" : "(" + known.arguments + ")");
-    std::string problem;
-    try {
-      problem = difference(answer(text, known), flatten(known.output));
-    } catch (const std::exception& error) {
-      problem = error.what();
-    }
-    fmt::print("  {:<8} {:<44} {}\n", kind, text, problem.empty() ? "ok" : "WRONG: " + problem);
-    wrong += !problem.empty();
-  }
-  if (component.known_answers.empty()) fmt::print("  {:<8} {:<44} no known answer\n", kind, component.name);
+  for (const Finding& finding : findings.all()) wrong += !finding.wrong.empty();
   return wrong;
 }
 
-int verify_on(const DeviceChoice& device) {
-  fmt::print("{}\n", device_name(device));
-  Exec exec(device.backend, device.device);
-  int wrong = 0;
-  for (const auto& entry : Registry<Stage>::all())
-    wrong += check(entry, "defense", [&](const std::string& text, const KnownAnswer& known) {
-      const std::vector<float> rows = flatten(known.input);
-      const int n = static_cast<int>(known.input.size());
-      // A meta-aggregator needs something to refine.
-      const std::string pipeline = entry.role == "meta-aggregator" ? "median | " + text : text;
-      return aggregate_rows(exec, pipeline, known.f, n, static_cast<std::int64_t>(known.input.front().size()),
-                            rows.data(), known.trusted.empty() ? nullptr : known.trusted.data());
-    });
-  for (const auto& entry : Registry<Attack>::all())
-    wrong += check(entry, "attack", [&](const std::string& text, const KnownAnswer& known) {
-      const std::vector<float> rows = flatten(known.input);
-      const int n = static_cast<int>(known.input.size());
-      return attack_rows(exec, text, "", known.f, n, static_cast<std::int64_t>(known.input.front().size()),
-                         rows.data());
-    });
-  return wrong;
+/// Prints the known answers of one component; returns how many were wrong.
+int report(const char* kind, const Findings& findings) {
+  for (const Finding& finding : findings.all())
+    fmt::print("  {:<8} {:<44} {}\n", kind, finding.check,
+               !finding.wrong.empty()     ? "WRONG: " + finding.wrong
+               : !finding.skipped.empty() ? finding.skipped
+                                          : "ok");
+  return count_wrong(findings);
 }
 
-int verify(const std::string& device) {
-  std::vector<DeviceChoice> devices;
-  if (device == "all") {
-    devices.push_back({});
-    for (int i = 0; i < cuda_device_count(); ++i) devices.push_back({Backend::cuda, i});
-  } else {
-    devices.push_back(choose_device(device));
-  }
+int verify_all(const std::vector<DeviceChoice>& devices) {
   int wrong = 0;
-  for (const DeviceChoice& choice : devices) wrong += verify_on(choice);
+  for (const DeviceChoice& device : devices) {
+    fmt::print("{}\n", device_name(device));
+    Exec exec(device.backend, device.device);
+    for (const auto& entry : Registry<Stage>::all()) wrong += report("defense", known_answers(exec, entry));
+    for (const auto& entry : Registry<Attack>::all()) wrong += report("attack", known_answers(exec, entry));
+  }
   fmt::print("{}\n", wrong == 0 ? "all known answers are met" : fmt::format("{} known answers are NOT met", wrong));
   return wrong == 0 ? exit_code::done : exit_code::internal_error;
 }
 
+/// The back end that a result of `device` can be compared with, or null.
+std::unique_ptr<Exec> other_than(const DeviceChoice& device) {
+  if (device.backend == Backend::cuda) return std::make_unique<Exec>(Backend::cpu);
+  return cuda_device_count() > 0 ? std::make_unique<Exec>(Backend::cuda) : nullptr;
+}
+
+int report(const Findings& findings) {
+  for (const Finding& finding : findings.all())
+    fmt::print("  {:<44} {}\n", finding.check,
+               !finding.wrong.empty()     ? "WRONG: " + finding.wrong
+               : !finding.skipped.empty() ? "skipped: " + finding.skipped
+                                          : "ok");
+  return count_wrong(findings);
+}
+
+/// `check` looks at the component as written.
+template <class Component, class Check>
+int verify_one(const std::vector<DeviceChoice>& devices, const Component& entry, const ComponentText& text,
+               Check check) {
+  int wrong = 0;
+  for (const DeviceChoice& device : devices) {
+    fmt::print("{} on {}\n", to_string(text), device_name(device));
+    Exec exec(device.backend, device.device);
+    wrong += report(known_answers(exec, entry));
+    wrong += report(check(exec, other_than(device).get(), entry, text));
+  }
+  fmt::print("{}\n", wrong == 0 ? "nothing is wrong" : fmt::format("{} checks are NOT passed", wrong));
+  return wrong == 0 ? exit_code::done : exit_code::internal_error;
+}
+
+int verify_rule(const std::vector<DeviceChoice>& devices, const std::string& written) {
+  const ComponentText text = parse_component(written);
+  if (const auto* stage = Registry<Stage>::lookup(text.name)) return verify_one(devices, *stage, text, check_defense);
+  if (const auto* attack = Registry<Attack>::lookup(text.name)) return verify_one(devices, *attack, text, check_attack);
+  std::vector<std::string> names = Registry<Stage>::names();
+  for (const std::string& name : Registry<Attack>::names()) names.push_back(name);
+  throw UserError("unknown defense or attack '" + text.name + "'" + suggestion(text.name, names));
+}
+
+struct Options {
+  std::string device = "all", rule;
+};
+
+std::vector<DeviceChoice> devices_of(const std::string& text) {
+  if (text != "all") return {choose_device(text)};
+  std::vector<DeviceChoice> devices = {{}};
+  for (int i = 0; i < cuda_device_count(); ++i) devices.push_back({Backend::cuda, i});
+  return devices;
+}
+
 Action declare(CLI::App& app) {
-  auto device = std::make_shared<std::string>("all");
-  app.add_option("--device", *device, "all, auto, cpu, cuda or cuda:N")->capture_default_str();
+  auto options = std::make_shared<Options>();
+  app.add_option("--device", options->device, "all, auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--rule", options->rule, "one defense or attack, as in 'krum(power=1)', and all that must hold of it");
   app.footer(
       "Every attack and defense carries a few numbers that a reader can check by hand (gauntlet list --json shows\n"
-      "them); verify computes them on this machine's back ends. Exit code 1 if one is wrong.");
-  return [device] { return verify(*device); };
+      "them); verify computes them on this machine's back ends. With --rule it also checks on random messages what\n"
+      "holds of every component (same bytes alone, in a batch and twice, back ends that agree, rehearsals that leave\n"
+      "no trace) and what the component's traits claim. Exit code 1 if anything is wrong.");
+  return [options] {
+    const std::vector<DeviceChoice> devices = devices_of(options->device);
+    return options->rule.empty() ? verify_all(devices) : verify_rule(devices, options->rule);
+  };
 }
 
 const RegisteredCommand registered({"verify", "check every attack and defense against its known answer", declare});

@@ -10,6 +10,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 namespace gauntlet {
 namespace {
@@ -43,13 +44,15 @@ std::shared_ptr<const Dataset> load_dataset(const std::string& text, const std::
                                             int workers) {
   using Shared = std::shared_ptr<const Dataset>;
   static std::mutex mutex;
-  static std::map<std::string, std::shared_future<Shared>> cache;
+  // By component, folder and, unless the data is always the same, seed and workers.
+  using Key = std::tuple<std::string, std::string, std::uint64_t, int>;
+  static std::map<Key, std::shared_future<Shared>> cache;
 
   const ComponentText component = parse_component(text);
   const auto source = source_of(component);
   const DatasetRequest request{data_folder(data_dir), seed, workers};
-  std::string key = to_string(component) + '\n' + request.directory;
-  if (!source->fixed()) key += '\n' + std::to_string(seed) + '\n' + std::to_string(workers);
+  const bool fixed = source->fixed();
+  const Key key(to_string(component), request.directory, fixed ? 0 : seed, fixed ? 0 : workers);
 
   std::promise<Shared> promise;
   std::shared_future<Shared> future;

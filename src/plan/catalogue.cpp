@@ -18,10 +18,10 @@ namespace {
 
 template <class Product>
 Catalogue make_catalogue(Kind kind, std::string singular, std::string plural) {
-  const auto check = [singular](const ComponentText& text, int n, int f) {
-    Registry<Product>::find(text.name, singular).create(text, n, f);
+  const auto make = [singular](const ComponentText& text, int n, int f) -> std::shared_ptr<const void> {
+    return std::shared_ptr<const Product>(Registry<Product>::find(text.name, singular).create(text, n, f));
   };
-  Catalogue result{kind, std::move(singular), std::move(plural), {}, Registry<Product>::duplicates(), check};
+  Catalogue result{kind, std::move(singular), std::move(plural), {}, Registry<Product>::duplicates(), make};
   for (const auto& entry : Registry<Product>::all()) result.components.push_back(&entry);
   return result;
 }
@@ -80,16 +80,14 @@ ComponentText canonical(Kind kind, ComponentText text) {
 std::string unmet_need(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f) {
   if (kind == Kind::defense) return unmet_need(pipeline, n, f);
   const Component& component = catalogue(kind).find(pipeline.front().name);
-  const std::string need = component.needs ? component.needs(n, f) : "";
+  const std::string need = component.needs(n, f);
   if (need.empty()) return "";
   return component.name + " needs " + need + " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + ")";
 }
 
-void check_values(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f) {
-  if (kind == Kind::defense)
-    Pipeline(pipeline, n, f);
-  else
-    catalogue(kind).check(pipeline.front(), n, f);
+std::shared_ptr<const void> make_component(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f) {
+  if (kind == Kind::defense) return std::make_shared<const Pipeline>(pipeline, n, f);
+  return catalogue(kind).make(pipeline.front(), n, f);
 }
 
 void check_order(const std::vector<ComponentText>& pipeline) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,8 @@ struct Catalogue {
   std::string singular, plural;              ///< `attack`, `attacks`
   std::vector<const Component*> components;  ///< in name order
   std::vector<std::string> duplicates;       ///< names registered more than once
-  /// Makes the component and drops it. \throws UserError for a value that it does not take.
-  std::function<void(const ComponentText& text, int n, int f)> check;
+  /// Makes the component, a const Product. \throws UserError for a value that it does not take.
+  std::function<std::shared_ptr<const void>(const ComponentText& text, int n, int f)> make;
 
   std::vector<std::string> names() const;
   /// By name or alias. \throws UserError `unknown attack 'ipn'; did you mean 'ipm'?`
@@ -42,8 +43,9 @@ ComponentText canonical(Kind kind, ComponentText text);
 /// is asked as a pipeline, since a pre-aggregator changes n for what follows; anything else is a pipeline of one.
 std::string unmet_need(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f);
 
-/// Makes the component or pipeline for this n and f, and so checks all that it checks. \throws UserError.
-void check_values(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f);
+/// Makes the component for this n and f: of a defense a const Pipeline, or else a const product of its kind.
+/// \throws UserError for whatever it checks.
+std::shared_ptr<const void> make_component(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f);
 
 /// Checks that a defense reads pre-aggregators, one rule, meta-aggregators. \throws UserError saying what is wrong.
 void check_order(const std::vector<ComponentText>& pipeline);

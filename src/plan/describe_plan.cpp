@@ -4,44 +4,12 @@
 #include <functional>
 #include <map>
 
-#include "kernels/registry/text.hpp"
-#include "src/plan/plan.hpp"
+#include "src/plan/axes.hpp"
 
 namespace gauntlet {
 namespace {
 
-struct Column {
-  const char* name;
-  std::function<std::string(const Cell&)> value;
-};
-
-const std::vector<Column>& columns() {
-  static const std::vector<Column> all = {
-      {"dataset", [](const Cell& c) { return c.dataset; }},
-      {"model", [](const Cell& c) { return c.model; }},
-      {"batch", [](const Cell& c) { return std::to_string(c.batch); }},
-      {"partition", [](const Cell& c) { return c.partition; }},
-      {"byzantine_data", [](const Cell& c) { return std::string(c.byzantine_data ? "true" : "false"); }},
-      {"train_fraction", [](const Cell& c) { return number_text(c.train_fraction); }},
-      {"n", [](const Cell& c) { return std::to_string(c.workers); }},
-      {"f", [](const Cell& c) { return std::to_string(c.byzantine); }},
-      {"declared f", [](const Cell& c) { return std::to_string(c.declared); }},
-      {"estimator", [](const Cell& c) { return c.estimator; }},
-      {"optimizer", [](const Cell& c) { return c.optimizer; }},
-      {"learning_rate", [](const Cell& c) { return number_text(c.learning_rate); }},
-      {"schedule", [](const Cell& c) { return c.schedule; }},
-      {"weight_decay", [](const Cell& c) { return number_text(c.weight_decay); }},
-      {"protocol", [](const Cell& c) { return c.protocol; }},
-      {"rounds", [](const Cell& c) { return std::to_string(c.rounds); }},
-      {"evaluate_every", [](const Cell& c) { return std::to_string(c.evaluate_every); }},
-      {"attack", [](const Cell& c) { return c.attack; }},
-      {"defense", [](const Cell& c) { return c.defense; }},
-      {"seed", [](const Cell& c) { return std::to_string(c.seed); }},
-  };
-  return all;
-}
-
-/// The values of a column with their counts, in the order of first appearance.
+/// The values of an axis with their counts, in the order of first appearance.
 std::vector<std::pair<std::string, int>> tally(const std::vector<Cell>& cells,
                                                const std::function<std::string(const Cell&)>& value) {
   std::vector<std::pair<std::string, int>> result;
@@ -68,14 +36,18 @@ std::string describe_plan(const std::vector<Cell>& cells) {
   std::string text = counted(cells.size(), "cell") + ", " + std::to_string(cells.size() - skipped) + " to run, " +
                      std::to_string(skipped) + " skipped\n";
   std::string shared;
-  for (const Column& column : columns()) {
-    const auto values = tally(cells, column.value);
+  for (const Axis& axis : axes()) {
+    if (!axis.identity) continue;
+    const std::string name = axis.label != nullptr         ? axis.label
+                             : axis.column.name != nullptr ? axis.column.name
+                                                           : axis.key;
+    const auto values = tally(cells, [&](const Cell& cell) { return text_of(axis.of(cell)); });
     if (values.empty()) continue;
     if (values.size() == 1) {
-      shared += std::string("  ") + column.name + ": " + values[0].first + "\n";
+      shared += "  " + name + ": " + values[0].first + "\n";
       continue;
     }
-    text += std::string("axis ") + column.name + " (" + std::to_string(values.size()) + "): ";
+    text += "axis " + name + " (" + std::to_string(values.size()) + "): ";
     for (std::size_t i = 0; i < std::min(values.size(), most_shown); ++i)
       text += (i == 0 ? "" : ", ") + values[i].first;
     text += values.size() > most_shown ? ", ...\n" : "\n";

@@ -2,10 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "kernels/registry/observer.hpp"
+
 namespace gauntlet {
+
+struct Components;
 
 /// One run: everything that decides its numbers. Components are kept in their canonical spelling.
 struct Cell {
@@ -30,13 +35,14 @@ struct Cell {
   int rounds = 0;
   int evaluate_every = 0;
 
-  std::string skipped;  ///< why the cell cannot run (`krum needs n > 2f + 2`), or empty
+  std::string skipped;                      ///< why the cell cannot run (`krum needs n > 2f + 2`), or empty
+  std::shared_ptr<const Components> parts;  ///< its components, made; null where it cannot run
 };
 
 struct Spec;
 
 /// The cells of a spec: the cross product of its axes, seeds fastest, then defenses, then attacks, in the order of
-/// Spec; `index` is the position. A cell whose n and f some component cannot work with is kept with the reason in
+/// axes(); `index` is the position. A cell whose n and f some component cannot work with is kept with the reason in
 /// `skipped`. Every parameter of every cell that is to run has been checked when this returns.
 /// \throws UserError for a value out of range (with its place in the spec), and when no cell is left to run.
 std::vector<Cell> make_plan(const Spec& spec);
@@ -45,20 +51,13 @@ std::vector<Cell> make_plan(const Spec& spec);
 /// by reason.
 std::string describe_plan(const std::vector<Cell>& cells);
 
-/// One line of convergence.csv. NaN means not applicable and is written as an empty field.
+/// One line of convergence.csv: what was observed of a cell, by column.
 struct Evaluation {
-  int round = 0;      ///< rounds done
-  double train_loss;  ///< mean over the honest workers' batches of the last round
-  double test_loss, test_accuracy;
-  double aggregate_norm;    ///< ‖aggregate‖
-  double aggregate_error;   ///< ‖aggregate − honest mean‖
-  double aggregate_cosine;  ///< cosine of the two
-  double byzantine_weight;  ///< share of the Byzantine messages in the aggregate's weights, in [0, 1]
-  double learning_rate;
-  double optimum_distance;  ///< ‖model − optimum‖ where the optimum is known
-  /// One number per worker, honest ones first, of rules that keep them: the weight of its message in the next round and
-  /// the rate at which it was found wrong.
-  std::vector<double> worker_weights = {}, worker_error_rates = {};
+  int round = 0;        ///< rounds done
+  Observations values;  ///< one number each, n of a column per worker
+
+  /// The number of a column; NaN, which is written as an empty field, where it does not apply.
+  double operator[](const std::string& column) const;
 };
 
 enum class CellStatus { ok, diverged, failed, skipped };

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kernels/exec/error.hpp"
+#include "src/plan/axes.hpp"
 #include "src/report/atomic_file.hpp"
 #include "src/report/csv.hpp"
 
@@ -16,101 +17,42 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-struct Axis {
-  const char* name;
-  void (*write)(CsvWriter&, const Cell&);
-};
-
-const Axis axes[] = {
-    {"dataset", [](CsvWriter& row, const Cell& c) { row.field(c.dataset); }},
-    {"model", [](CsvWriter& row, const Cell& c) { row.field(c.model); }},
-    {"partition", [](CsvWriter& row, const Cell& c) { row.field(c.partition); }},
-    {"batch", [](CsvWriter& row, const Cell& c) { row.field(c.batch); }},
-    {"train_fraction", [](CsvWriter& row, const Cell& c) { row.field(c.train_fraction); }},
-    {"byzantine_data", [](CsvWriter& row, const Cell& c) { row.field(c.byzantine_data); }},
-    {"n", [](CsvWriter& row, const Cell& c) { row.field(c.workers); }},
-    {"f", [](CsvWriter& row, const Cell& c) { row.field(c.byzantine); }},
-    {"declared_f", [](CsvWriter& row, const Cell& c) { row.field(c.declared); }},
-    {"estimator", [](CsvWriter& row, const Cell& c) { row.field(c.estimator); }},
-    {"optimizer", [](CsvWriter& row, const Cell& c) { row.field(c.optimizer); }},
-    {"learning_rate", [](CsvWriter& row, const Cell& c) { row.field(c.learning_rate); }},
-    {"schedule", [](CsvWriter& row, const Cell& c) { row.field(c.schedule); }},
-    {"weight_decay", [](CsvWriter& row, const Cell& c) { row.field(c.weight_decay); }},
-    {"protocol", [](CsvWriter& row, const Cell& c) { row.field(c.protocol); }},
-    {"attack", [](CsvWriter& row, const Cell& c) { row.field(c.attack); }},
-    {"defense", [](CsvWriter& row, const Cell& c) { row.field(c.defense); }},
-    {"seed", [](CsvWriter& row, const Cell& c) { row.field(c.seed); }},
-    {"rounds", [](CsvWriter& row, const Cell& c) { row.field(c.rounds); }},
-};
-
 using Evaluations = std::vector<Evaluation>;
 
-double last(const Evaluations& evaluations, double Evaluation::*value) {
-  return evaluations.empty() ? nan : evaluations.back().*value;
+double last(const Evaluations& evaluations, const std::string& column) {
+  return evaluations.empty() ? nan : evaluations.back()[column];
 }
 
-double best(const Evaluations& evaluations, double Evaluation::*value) {
+double best(const Evaluations& evaluations, const std::string& column) {
   double result = nan;
-  for (const Evaluation& evaluation : evaluations) result = std::fmax(result, evaluation.*value);
+  for (const Evaluation& evaluation : evaluations) result = std::fmax(result, evaluation[column]);
   return result;
 }
 
 /// The mean of the evaluations where the value applies.
-double mean(const Evaluations& evaluations, double Evaluation::*value) {
+double mean(const Evaluations& evaluations, const std::string& column) {
   double sum = 0;
   int count = 0;
   for (const Evaluation& evaluation : evaluations) {
-    if (std::isnan(evaluation.*value)) continue;
-    sum += evaluation.*value;
+    const double value = evaluation[column];
+    if (std::isnan(value)) continue;
+    sum += value;
     ++count;
   }
   return count == 0 ? nan : sum / count;
 }
 
-struct Metric {
-  const char* name;
-  double (*reduce)(const Evaluations&, double Evaluation::*);
-  double Evaluation::*value;
-};
-
-const Metric metrics[] = {
-    {"final_accuracy", last, &Evaluation::test_accuracy},
-    {"best_accuracy", best, &Evaluation::test_accuracy},
-    {"final_test_loss", last, &Evaluation::test_loss},
-    {"final_train_loss", last, &Evaluation::train_loss},
-    {"final_optimum_distance", last, &Evaluation::optimum_distance},
-    {"mean_aggregate_error", mean, &Evaluation::aggregate_error},
-    {"mean_aggregate_cosine", mean, &Evaluation::aggregate_cosine},
-    {"mean_byzantine_weight", mean, &Evaluation::byzantine_weight},
-};
-
-struct Observation {
-  const char* name;
-  double Evaluation::*value;
-};
-
-const Observation observations[] = {
-    {"train_loss", &Evaluation::train_loss},
-    {"test_loss", &Evaluation::test_loss},
-    {"test_accuracy", &Evaluation::test_accuracy},
-    {"aggregate_norm", &Evaluation::aggregate_norm},
-    {"aggregate_error", &Evaluation::aggregate_error},
-    {"aggregate_cosine", &Evaluation::aggregate_cosine},
-    {"byzantine_weight", &Evaluation::byzantine_weight},
-    {"learning_rate", &Evaluation::learning_rate},
-    {"optimum_distance", &Evaluation::optimum_distance},
-};
-
-/// Numbers of one worker each, in one field.
-struct WorkerObservation {
-  const char* name;
-  std::vector<double> Evaluation::*values;
-};
-
-const WorkerObservation worker_observations[] = {
-    {"worker_weights", &Evaluation::worker_weights},
-    {"worker_error_rates", &Evaluation::worker_error_rates},
-};
+double reduced(const Evaluations& evaluations, const Metric& metric) {
+  switch (metric.column.reduce) {
+    case Reduce::last:
+      return last(evaluations, metric.of->name);
+    case Reduce::best:
+      return best(evaluations, metric.of->name);
+    case Reduce::mean:
+      return mean(evaluations, metric.of->name);
+  }
+  return nan;
+}
 
 /// The numbers with spaces between them.
 std::string list_text(const std::vector<double>& values) {
@@ -119,15 +61,13 @@ std::string list_text(const std::vector<double>& values) {
   return text;
 }
 
-template <class Columns>
-std::vector<std::string> names(const Columns& columns) {
-  std::vector<std::string> result;
-  for (const auto& column : columns) result.emplace_back(column.name);
-  return result;
+void write_axis(CsvWriter& row, const Axis& axis, const Cell& cell) {
+  std::visit([&](auto member) { row.field(cell.*member); }, axis.field);
 }
 
-void append(std::vector<std::string>& names, const std::vector<std::string>& more) {
-  names.insert(names.end(), more.begin(), more.end());
+/// Whether the first names are these.
+bool begins_with(const std::vector<std::string>& names, const std::vector<std::string>& first) {
+  return names.size() >= first.size() && std::equal(first.begin(), first.end(), names.begin());
 }
 
 /// The non-negative integer in a field that this program wrote.
@@ -140,7 +80,11 @@ int stored_integer(const CsvRecord& record, std::size_t field, const std::string
   return value;
 }
 
-/// Calls `store(record)` for every complete row of the file.
+UserError other_columns(const fs::path& path) {
+  return UserError(path.string() + ": the columns are not those that this version of gauntlet writes");
+}
+
+/// Calls `store(record)` for every complete row of the file, which has these columns and perhaps others after them.
 template <class Store>
 void read_rows(const fs::path& path, const std::vector<std::string>& columns, Store store) {
   if (!fs::exists(path)) return;
@@ -148,29 +92,30 @@ void read_rows(const fs::path& path, const std::vector<std::string>& columns, St
   CsvReader reader(text, path.string(), TornLine::drop);
   CsvRecord record;
   if (!reader.next(record)) return;
-  if (record.fields != columns)
-    throw UserError(path.string() + ": the columns are not those that this version of gauntlet writes");
+  if (!begins_with(record.fields, columns)) throw other_columns(path);
   while (reader.next(record)) store(record);
+}
+
+/// Replaces `names` by the first line of the file, if there is one. \throws UserError if it does not begin with them.
+void read_header(const fs::path& path, std::vector<std::string>& names) {
+  if (!fs::exists(path)) return;
+  const std::string text = read_file(path);
+  CsvReader reader(text, path.string(), TornLine::drop);
+  CsvRecord record;
+  if (!reader.next(record)) return;
+  if (!begins_with(record.fields, names)) throw other_columns(path);
+  names = record.fields;
 }
 
 }  // namespace
 
-std::vector<std::string> axis_columns() { return names(axes); }
-std::vector<std::string> metric_columns() { return names(metrics); }
+Headers headers_of(const ObservedColumns& columns) { return {summary_columns(columns), convergence_columns(columns)}; }
 
-std::vector<std::string> summary_columns() {
-  std::vector<std::string> columns = {"cell"};
-  append(columns, axis_columns());
-  append(columns, {"status", "reason", "evaluations"});
-  append(columns, metric_columns());
-  return columns;
-}
-
-std::vector<std::string> convergence_columns() {
-  std::vector<std::string> columns = {"cell", "n", "f", "attack", "defense", "seed", "round"};
-  append(columns, names(observations));
-  append(columns, names(worker_observations));
-  return columns;
+Headers read_headers(const fs::path& folder) {
+  Headers headers = headers_of(standard_columns());
+  read_header(folder / "summary.csv", headers.summary);
+  read_header(folder / "convergence.csv", headers.convergence);
+  return headers;
 }
 
 const char* to_string(CellStatus status) {
@@ -187,23 +132,26 @@ const char* to_string(CellStatus status) {
   return "";
 }
 
-std::string summary_row(const Cell& cell, const CellResult& result) {
+std::string summary_row(const Cell& cell, const CellResult& result, const ObservedColumns& columns) {
   CsvWriter row;
   row.field(cell.index);
-  for (const Axis& axis : axes) axis.write(row, cell);
+  for (const Axis* axis : column_axes()) write_axis(row, *axis, cell);
   row.field(to_string(result.status)).field(result.reason).field(result.evaluations.size());
-  for (const Metric& metric : metrics) row.field(metric.reduce(result.evaluations, metric.value));
+  for (const Metric& metric : metrics_of(columns)) row.field(reduced(result.evaluations, metric));
   return row.end_row().text();
 }
 
-std::string convergence_rows(const Cell& cell, const CellResult& result) {
+std::string convergence_rows(const Cell& cell, const CellResult& result, const ObservedColumns& columns) {
   CsvWriter rows;
   for (const Evaluation& evaluation : result.evaluations) {
-    rows.field(cell.index).field(cell.workers).field(cell.byzantine);
-    rows.field(cell.attack).field(cell.defense).field(cell.seed).field(evaluation.round);
-    for (const Observation& observation : observations) rows.field(evaluation.*observation.value);
-    for (const WorkerObservation& observation : worker_observations)
-      rows.field(list_text(evaluation.*observation.values));
+    rows.field(cell.index);
+    for (const Axis* axis : column_axes())
+      if (axis->column.in_convergence) write_axis(rows, *axis, cell);
+    rows.field(evaluation.round);
+    for (const ObservedColumn& column : columns) {
+      const auto found = evaluation.values.find(column.name);
+      rows.field(found == evaluation.values.end() ? "" : list_text(found->second));
+    }
     rows.end_row();
   }
   return rows.text();
@@ -234,9 +182,9 @@ StoredCells read_cells(const fs::path& folder) {
   return cells;
 }
 
-void write_cells(const fs::path& folder, const StoredCells& cells) {
-  std::string summary = CsvWriter().row(summary_columns()).text();
-  std::string convergence = CsvWriter().row(convergence_columns()).text();
+void write_cells(const fs::path& folder, const StoredCells& cells, const Headers& headers) {
+  std::string summary = CsvWriter().row(headers.summary).text();
+  std::string convergence = CsvWriter().row(headers.convergence).text();
   for (const auto& [index, cell] : cells) {
     summary += cell.summary;
     convergence += cell.convergence;

@@ -7,20 +7,29 @@
 #include <vector>
 
 #include "src/plan/plan.hpp"
+#include "src/report/columns.hpp"
 
 namespace gauntlet {
 
-/// Column names of the two main tables, in file order. results/README.md describes every one.
-std::vector<std::string> axis_columns();         ///< the axes of a cell, a part of summary_columns()
-std::vector<std::string> metric_columns();       ///< the results of a cell, a part of summary_columns()
-std::vector<std::string> summary_columns();      ///< one row per cell
-std::vector<std::string> convergence_columns();  ///< one row per cell and evaluation
+/// The first lines of the two main tables.
+struct Headers {
+  std::vector<std::string> summary, convergence;
+
+  friend bool operator==(const Headers& a, const Headers& b) {
+    return a.summary == b.summary && a.convergence == b.convergence;
+  }
+};
+Headers headers_of(const ObservedColumns& columns);
+/// Of a results folder; the standard ones where a file is missing. \throws UserError if they do not begin with those.
+Headers read_headers(const std::filesystem::path& folder);
 
 const char* to_string(CellStatus status);
 
 /// The rows of one cell, with line ends.
-std::string summary_row(const Cell& cell, const CellResult& result);
-std::string convergence_rows(const Cell& cell, const CellResult& result);
+std::string summary_row(const Cell& cell, const CellResult& result,
+                        const ObservedColumns& columns = standard_columns());
+std::string convergence_rows(const Cell& cell, const CellResult& result,
+                             const ObservedColumns& columns = standard_columns());
 
 /// One cell as the files hold it: its rows are kept as bytes, so that copying them cannot change a number.
 struct StoredCell {
@@ -32,10 +41,10 @@ using StoredCells = std::map<int, StoredCell>;  // by Cell::index
 /// The complete cells of a results folder. A cell is complete when its summary row, which is written last, stands
 /// in summary.csv and convergence.csv has as many rows of it as that row says; all else (a torn last line, rows
 /// of a cell that was interrupted) is passed over. Missing files hold no cells.
-/// \throws UserError for files with other columns or malformed rows.
+/// \throws UserError for files whose columns do not begin with the standard ones, and for malformed rows.
 StoredCells read_cells(const std::filesystem::path& folder);
 
 /// Writes summary.csv and convergence.csv in cell order, each atomically. \throws UserError naming the file.
-void write_cells(const std::filesystem::path& folder, const StoredCells& cells);
+void write_cells(const std::filesystem::path& folder, const StoredCells& cells, const Headers& headers);
 
 }  // namespace gauntlet

@@ -33,9 +33,6 @@ const char* kind_name(ParameterKind kind) {
   return "";
 }
 
-/// The condition on n and f as the component words it. No component works for one worker that is Byzantine.
-std::string condition(const Component& component) { return component.needs ? component.needs(1, 1) : ""; }
-
 /// The bound on the robustness coefficient, `-` for a defense without one; other components have none to show.
 std::string kappa(const Component& component) {
   return component.role.empty() || !component.kappa.formula.empty() ? component.kappa.formula : "-";
@@ -77,11 +74,15 @@ Json json_of(const ParameterSpec& parameter) {
 Json json_of(const Component& component) {
   Json parameters = Json::array();
   for (const ParameterSpec& parameter : component.parameters) parameters.push_back(json_of(parameter));
+  Json columns = Json::array();
+  for (const ObservedColumn& column : component.columns)
+    columns.push_back(
+        {{"name", column.name}, {"unit", column.unit}, {"per_worker", column.per_worker}, {"text", column.text}});
   return {
       {"name", component.name},       {"aliases", component.aliases},      {"role", component.role},
       {"space", component.space},     {"robust", component.traits.robust}, {"summary", component.summary},
-      {"formula", component.formula}, {"needs", condition(component)},     {"kappa", formula_or_null(component.kappa)},
-      {"source", component.source},   {"parameters", parameters}};
+      {"formula", component.formula}, {"needs", component.needs.text},     {"kappa", formula_or_null(component.kappa)},
+      {"source", component.source},   {"parameters", parameters},          {"columns", columns}};
 }
 
 std::string parameter_text(const ParameterSpec& parameter) {
@@ -89,14 +90,8 @@ std::string parameter_text(const ParameterSpec& parameter) {
                      parameter.unit.empty() ? "" : ", " + parameter.unit, parameter.help);
 }
 
-std::string begin_marker(const Catalogue& catalogue) { return "<!-- begin: " + catalogue.plural + " -->\n"; }
-std::string end_marker(const Catalogue& catalogue) { return "<!-- end: " + catalogue.plural + " -->"; }
-
-/// A vertical bar would end the table's cell.
-std::string markdown_cell(const std::string& text) {
-  std::string result;
-  for (const char c : text) result += c == '|' ? "\\|" : c == '\n' ? " " : std::string(1, c);
-  return result;
+std::string column_text(const ObservedColumn& column) {
+  return fmt::format("{}{}: {}", column.name, column.unit.empty() ? "" : " (" + column.unit + ")", column.text);
 }
 
 std::string markdown_row(const Component& component, bool has_roles) {
@@ -107,7 +102,7 @@ std::string markdown_row(const Component& component, bool has_roles) {
     parameters += (parameters.empty() ? "`" : ", `") + parameter.name + "=" + parameter.default_value + "`";
   std::string row = "| " + name + " | ";
   if (has_roles) row += markdown_cell(component.role) + " | ";
-  std::vector<std::string> cells = {component.summary, component.formula, condition(component)};
+  std::vector<std::string> cells = {component.summary, component.formula, component.needs.text};
   if (has_roles) cells.push_back(kappa(component));
   cells.insert(cells.end(), {parameters, component.source});
   for (const std::string& text : cells) row += markdown_cell(text) + " | ";
@@ -141,9 +136,10 @@ std::string listing_text(const std::vector<Catalogue>& catalogues, bool details)
       for (const std::string& alias : component->aliases) line("alias", alias);
       line("role", component->role);
       line("formula", component->formula);
-      line("needs", condition(*component));
+      line("needs", component->needs.text);
       line("kappa", kappa(*component));
       for (const ParameterSpec& parameter : component->parameters) line("parameter", parameter_text(parameter));
+      for (const ObservedColumn& column : component->columns) line("column", column_text(column));
       line("source", component->source);
     }
   }
@@ -159,32 +155,16 @@ std::string listing_json(const std::vector<Catalogue>& catalogues) {
   return result.dump(2) + "\n";
 }
 
-std::string listing_markdown(const std::vector<Catalogue>& catalogues) {
-  std::string text;
-  for (const Catalogue& catalogue : catalogues)
-    text +=
-        (text.empty() ? "" : "\n") + begin_marker(catalogue) + markdown_table(catalogue) + end_marker(catalogue) + "\n";
-  return text;
+std::vector<GeneratedTable> tables_of(const std::vector<Catalogue>& catalogues) {
+  std::vector<GeneratedTable> tables;
+  for (const Catalogue& catalogue : catalogues) tables.push_back({catalogue.plural, markdown_table(catalogue)});
+  return tables;
 }
 
-std::string update_tables(const std::string& text, const std::string& file, const std::vector<Catalogue>& catalogues) {
-  std::string result = text;
-  bool any = false;
-  for (const Catalogue& catalogue : catalogues) {
-    const std::size_t marker = result.find(begin_marker(catalogue));
-    if (marker == std::string::npos) continue;
-    any = true;
-    const std::size_t begin = marker + begin_marker(catalogue).size();
-    const std::size_t end = result.find(end_marker(catalogue), begin);
-    if (end == std::string::npos)
-      throw UserError(
-          fmt::format("{}:{}: there is no '{}' after this line", file,
-                      1 + std::count(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(marker), '\n'),
-                      end_marker(catalogue)));
-    result.replace(begin, end - begin, markdown_table(catalogue));
-  }
-  if (!any) throw UserError(file + ": no table's marker found, such as '<!-- begin: defenses -->'");
-  return result;
+std::string listing_markdown(const std::vector<Catalogue>& catalogues) {
+  std::string text;
+  for (const GeneratedTable& table : tables_of(catalogues)) text += (text.empty() ? "" : "\n") + marked(table);
+  return text;
 }
 
 }  // namespace gauntlet

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "src/plan/catalogue.hpp"
+#include "src/report/documentation.hpp"
 
 namespace gauntlet {
 
@@ -18,9 +19,7 @@ std::string listing_json(const std::vector<Catalogue>& catalogues);
 /// The catalogues as Markdown tables, each between `<!-- begin: attacks -->` and `<!-- end: attacks -->`.
 std::string listing_markdown(const std::vector<Catalogue>& catalogues);
 
-/// `text` with what stands between the markers of each catalogue replaced by its table. A catalogue without markers
-/// in the text is left out. \throws UserError, naming `file` and the line, for a begin marker without its end, and
-/// when there is no marker at all.
-std::string update_tables(const std::string& text, const std::string& file, const std::vector<Catalogue>& catalogues);
+/// The tables of listing_markdown, one by one.
+std::vector<GeneratedTable> tables_of(const std::vector<Catalogue>& catalogues);
 
 }  // namespace gauntlet

@@ -55,6 +55,7 @@ int planned_cells(const std::vector<std::pair<fs::path, Manifest>>& manifests) {
 MergeReport merge_results(const std::vector<fs::path>& folders, const fs::path& out, Manifest session) {
   if (folders.empty()) throw UserError("no folders to merge");
   const std::string spec = read_spec(folders.front());
+  const Headers headers = read_headers(folders.front());
   Union merged;
   std::vector<std::pair<fs::path, Manifest>> manifests;
   std::vector<TimingRow> timing;
@@ -66,6 +67,8 @@ MergeReport merge_results(const std::vector<fs::path>& folders, const fs::path& 
     const fs::path real = fs::canonical(folder);
     if (std::find(seen.begin(), seen.end(), real) != seen.end()) continue;
     seen.push_back(real);
+    if (!(read_headers(folder) == headers))
+      throw UserError("'" + folder.string() + "' and '" + folders.front().string() + "' have different columns");
     merged.add(folder);
     if (auto manifest = read_manifest(folder)) {
       for (const auto& [before, other] : manifests)
@@ -89,7 +92,7 @@ MergeReport merge_results(const std::vector<fs::path>& folders, const fs::path& 
       throw UserError("'" + out.string() + "' already holds cells that no folder has; name it among the folders too");
   }
 
-  ResultsFolder folder(out, spec, false);
+  ResultsFolder folder(out, spec, false, {}, headers);
   report.cells = session.cells;
   for (const auto& [index, cell] : merged.cells) {
     if (!folder.finished(index)) folder.adopt(index, cell);

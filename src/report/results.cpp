@@ -45,8 +45,8 @@ int lock_folder(const fs::path& folder) {
 }  // namespace
 
 ResultsFolder::ResultsFolder(fs::path folder, const std::string& resolved_spec, bool overwrite,
-                             const std::map<std::string, std::string>& data)
-    : path_(std::move(folder)) {
+                             const std::map<std::string, std::string>& data, Headers headers)
+    : path_(std::move(folder)), headers_(std::move(headers)) {
   std::error_code error;
   fs::create_directories(path_, error);
   if (!fs::is_directory(path_))
@@ -88,6 +88,9 @@ void ResultsFolder::discard() const {
 
 void ResultsFolder::resume(const std::map<std::string, std::string>& data) {
   StoredCells cells = read_cells(path_);
+  if (!cells.empty() && !(read_headers(path_) == headers_))
+    throw UserError("'" + path_.string() + "' holds results with other columns; choose another --out or discard them " +
+                    "with --overwrite");
   for (auto cell = cells.begin(); cell != cells.end();)
     cell = needs_rerun(cell->second.status) ? cells.erase(cell) : std::next(cell);
   for (const auto& [index, cell] : cells) status_[index] = cell.status;
@@ -98,7 +101,7 @@ void ResultsFolder::resume(const std::map<std::string, std::string>& data) {
                     "; choose another --out or discard them with --overwrite");
   for (const fs::directory_entry& entry : fs::directory_iterator(path_))
     if (std::error_code ignored; entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
-  write_cells(path_, cells);
+  write_cells(path_, cells, headers_);
   convergence_ = std::make_unique<AppendFile>(path_ / "convergence.csv");
   summary_ = std::make_unique<AppendFile>(path_ / "summary.csv");
 }
@@ -107,11 +110,12 @@ bool ResultsFolder::finished(int cell) const { return status_.count(cell) != 0; 
 
 std::size_t ResultsFolder::finished_count() const { return status_.size(); }
 
-void ResultsFolder::append(const Cell& cell, const CellResult& result) {
+void ResultsFolder::append(const Cell& cell, const CellResult& result, const ObservedColumns& columns) {
   if (cell.index != result.cell)
     throw std::logic_error("results of cell " + std::to_string(result.cell) + " given for cell " +
                            std::to_string(cell.index));
-  adopt(cell.index, {to_string(result.status), summary_row(cell, result), convergence_rows(cell, result)});
+  adopt(cell.index,
+        {to_string(result.status), summary_row(cell, result, columns), convergence_rows(cell, result, columns)});
   ++appended_;
 }
 
@@ -125,7 +129,7 @@ void ResultsFolder::adopt(int cell, const StoredCell& rows) {
 void ResultsFolder::finish() {
   summary_.reset();
   convergence_.reset();
-  write_cells(path_, read_cells(path_));
+  write_cells(path_, read_cells(path_), headers_);
 }
 
 void ResultsFolder::write(Manifest manifest) const {

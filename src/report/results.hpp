@@ -20,10 +20,10 @@ namespace gauntlet {
 class ResultsFolder {
  public:
   /// Creates the folder with its spec.toml, or resumes it if it holds the same text. `overwrite` discards what is
-  /// there. \throws UserError if it holds the results of another spec or of other data (dataset → checksum), is in use
-  /// by another process or cannot be written; then nothing in it has changed.
+  /// there. \throws UserError if it holds the results of another spec or of other data (dataset → checksum) or under
+  /// other headers, is in use by another process or cannot be written; then nothing in it has changed.
   ResultsFolder(std::filesystem::path folder, const std::string& resolved_spec, bool overwrite,
-                const std::map<std::string, std::string>& data = {});
+                const std::map<std::string, std::string>& data = {}, Headers headers = headers_of(standard_columns()));
   ~ResultsFolder();
   ResultsFolder(const ResultsFolder&) = delete;
   ResultsFolder& operator=(const ResultsFolder&) = delete;
@@ -34,8 +34,9 @@ class ResultsFolder {
   bool finished(int cell) const;
   std::size_t finished_count() const;
 
-  /// Writes the rows of one cell. \throws UserError naming the file if it cannot; then the cell does not count.
-  void append(const Cell& cell, const CellResult& result);
+  /// Writes the rows of one cell; the columns are those of the headers. \throws UserError naming the file if it cannot;
+  /// then the cell does not count.
+  void append(const Cell& cell, const CellResult& result, const ObservedColumns& columns = standard_columns());
 
   /// Takes the rows of a cell that another folder holds, as they are. Errors as append.
   void adopt(int cell, const StoredCell& rows);
@@ -51,6 +52,7 @@ class ResultsFolder {
   void resume(const std::map<std::string, std::string>& data);
 
   std::filesystem::path path_;
+  Headers headers_;
   int lock_ = -1;
   std::map<int, std::string> status_;  // of every complete cell
   std::vector<Manifest> earlier_;

@@ -22,6 +22,12 @@ void check_name(const char* what, const std::string& name, const std::vector<std
   throw UserError("unknown " + std::string(what) + " '" + name + "'" + (near.empty() ? "; known are " + all : near));
 }
 
+/// The metrics that the file has: all columns after the number of evaluations.
+std::vector<std::string> metrics_in(const CsvTable& summary) {
+  const auto first = static_cast<std::ptrdiff_t>(summary.column("evaluations")) + 1;
+  return {summary.header.begin() + first, summary.header.end()};
+}
+
 /// The first of the usual metrics that any cell has measured.
 std::string usual_metric(const CsvTable& summary) {
   for (const char* metric : {"final_accuracy", "final_optimum_distance", "final_test_loss", "final_train_loss"}) {
@@ -98,7 +104,7 @@ std::vector<Pivot> pivot(const CsvTable& summary, TableOptions& options) {
   check_name("axis", options.columns, axis_columns());
   if (options.rows == options.columns) throw UserError("rows and columns are the same axis, '" + options.rows + "'");
   if (options.metric.empty()) options.metric = usual_metric(summary);
-  check_name("metric", options.metric, metric_columns());
+  check_name("metric", options.metric, metrics_in(summary));
 
   const std::size_t row_axis = summary.column(options.rows), column_axis = summary.column(options.columns);
   std::vector<std::string> captions;  // the axes that tell the tables apart

@@ -15,6 +15,7 @@ class DeviceData {
   DeviceData(Exec& exec, std::shared_ptr<const Dataset> dataset);
 
   const Dataset& dataset() const { return *dataset_; }
+  const std::shared_ptr<const Dataset>& shared_dataset() const { return dataset_; }
   const Features& train() const { return train_.features; }
   const Features& test() const { return test_.features; }
 

@@ -16,7 +16,7 @@
 
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
-#include "src/run/cohort.hpp"
+#include "src/plan/components.hpp"
 #include "src/run/sample_source.hpp"
 #include "src/run/simulation.hpp"
 
@@ -47,8 +47,8 @@ std::deque<Cohort> form_cohorts(std::vector<Cell> cells, bool together, std::siz
   struct Open {
     std::size_t cohort, bytes;
   };
-  std::map<std::pair<std::string, const Dataset*>, Open> open;  // by key: the cohort that still has room
-  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> known;
+  std::map<std::pair<CohortKey, const Dataset*>, Open> open;  // by key: the cohort that still has room
+  std::map<std::pair<CohortKey, const Components*>, std::size_t> known;
   for (Cell& cell : cells) {
     const DatasetPointer dataset = dataset_of(cell);
     if (!together) {
@@ -56,7 +56,7 @@ std::deque<Cohort> form_cohorts(std::vector<Cell> cells, bool together, std::siz
       continue;
     }
     const auto key = std::make_pair(cohort_key(cell), dataset.get());
-    const auto [size, is_new] = known.try_emplace({key.first, cell.attack, cell.defense}, 0);
+    const auto [size, is_new] = known.try_emplace({key.first, cell.parts.get()}, 0);
     if (is_new) size->second = bytes_per_cell(cell, *dataset);
     const auto found = open.find(key);
     if (found != open.end() && cohorts[found->second.cohort].cells.size() < most_cells_together &&
@@ -171,33 +171,32 @@ class Runner {
 };
 
 /// \throws UserError where workers whose batch is all they have would have batches of different sizes.
-void check_whole_parts(const Cell& cell, const Dataset& dataset, int trusted) {
-  const int honest = cell.workers - cell.byzantine;
-  const bool own = cell.byzantine > 0 && computes_own(cell, *make_attack(cell));
-  const int senders = own ? cell.workers : honest;
-  (void)common_size(shards_of(cell, dataset, senders, trusted), honest, senders, trusted > 0);
+void check_whole_parts(const Cell& cell, const DatasetPointer& dataset) {
+  const Roster roster = roster_of(cell);
+  (void)common_size(shards_of(cell, dataset, roster.senders, roster.trusted), roster.honest, roster.senders,
+                    roster.trusted > 0);
 }
 
 }  // namespace
 
 std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells) {
   std::map<std::string, std::string> checksums;
-  std::set<std::string> checked;
+  std::set<std::pair<std::string, std::string>> models;  // with their datasets
+  std::set<std::pair<CellKey, bool>> dealt;              // whether the workers own their data
+  std::set<std::tuple<CellKey, std::string, int, std::string>> servers;
   for (const Cell& cell : cells) {
     if (!cell.skipped.empty()) continue;
     const DatasetPointer dataset = dataset_of(cell);
     if (checksums.count(cell.dataset) == 0 && is_fixed(cell.dataset)) checksums[cell.dataset] = checksum(*dataset);
-    if (checked.insert(cell.dataset + "\n" + cell.model).second) (void)bytes_per_cell(cell, *dataset);
-    const int receivers = receivers_of(cell);
-    const std::string split = cell.dataset + "\n" + cell.partition + "\n" + std::to_string(receivers) + "\n" +
-                              std::to_string(cell.train_fraction) + (dataset->owner.empty() ? "" : "\nowned");
-    if (checked.insert(split).second) (void)deal(*dataset, cell.partition, cell.train_fraction, receivers, cell.seed);
-    const std::string server = split + "\n" + cell.defense + "\n" + std::to_string(cell.workers) + "\n" +
-                               std::to_string(cell.declared) + (cell.batch == 0 ? "\n" + cell.attack : "");
-    if (!checked.insert(server).second) continue;
-    const int trusted = trusted_batch(cell);
+    if (models.emplace(cell.dataset, cell.model).second) (void)bytes_per_cell(cell, *dataset);
+    Cell any_seed = cell;
+    any_seed.seed = 0;
+    const CellKey key = key_of(any_seed, AxisGroup::samples);
+    if (dealt.emplace(key, !dataset->owner.empty()).second) (void)shards_of(cell, dataset, 1, 0);
+    if (!servers.emplace(key, cell.defense, cell.declared, cell.batch == 0 ? cell.attack : "").second) continue;
+    const int trusted = cell.parts->defense->trusted_batch();
     if (trusted > 0) (void)deal_trusted(*dataset, trusted, cell.seed);
-    if (cell.batch == 0) check_whole_parts(cell, *dataset, trusted);
+    if (cell.batch == 0) check_whole_parts(cell, dataset);
   }
   return checksums;
 }

@@ -8,17 +8,10 @@
 #include <vector>
 
 #include "src/plan/plan.hpp"
+#include "src/run/cohort.hpp"
 #include "src/run/device_data.hpp"
 
 namespace gauntlet {
-
-/// Cells with equal keys can advance together: they differ at most in the seed, the partition, the step size, the
-/// attack and the defense. (Attacks split in two kinds: those whose workers compute messages of their own and others;
-/// so do defenses, by the samples that their server holds.)
-std::string cohort_key(const Cell& cell);
-
-/// Bytes of the back end's memory that one cell of a cohort takes, data aside.
-std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset);
 
 /// What a running simulation tells and asks its host.
 struct SimulationHooks {
@@ -27,7 +20,7 @@ struct SimulationHooks {
   std::function<void(const std::string&)> message = [](const std::string&) {};  ///< what a user should know
 };
 
-/// A cohort: cells of one key on one dataset, advancing together round by round on one Exec.
+/// A cohort: cells of one key, with their parts, on one dataset, advancing together round by round on one Exec.
 class Simulation {
  public:
   /// \throws UserError when a component cannot be made for this task.

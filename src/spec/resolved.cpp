@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "kernels/registry/text.hpp"
 #include "src/spec/spec.hpp"
 
 namespace gauntlet {
@@ -21,53 +20,32 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
-std::string toml_text(const Written& value) { return quoted(value.text); }
-std::string toml_text(bool value) { return value ? "true" : "false"; }
-std::string toml_text(int value) { return std::to_string(value); }
-std::string toml_text(std::uint64_t value) { return std::to_string(value); }
-std::string toml_text(double value) { return number_text(value); }
-
-template <class T>
-std::string line(const char* key, const std::vector<T>& axis) {
+/// `batch = [25, 50]`, or `evaluate_every = 20`.
+std::string line(const Axis& axis, const std::string& key, const std::vector<Written>& written) {
   std::string values;
-  for (const T& value : axis) values += (values.empty() ? "" : ", ") + toml_text(value);
-  return std::string(key) + " = [" + values + "]\n";
-}
-
-std::string declared_line(const std::vector<int>& axis) {
-  std::string values;
-  for (const int f : axis) values += (values.empty() ? "" : ", ") + (f == Spec::same ? "\"same\"" : toml_text(f));
-  return "declared = [" + values + "]\n";
+  for (const Written& each : written) values += (values.empty() ? "" : ", ") + toml_text(axis, each.value);
+  return key + " = " + (axis.single ? values : "[" + values + "]") + "\n";
 }
 
 }  // namespace
 
+std::string toml_text(const Axis& axis, const AxisValue& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
+  if (axis.word != nullptr && value == AxisValue(Axis::same)) return quoted(axis.word);
+  return text_of(value);
+}
+
 std::string resolved(const Spec& spec) {
-  return "name = " + quoted(spec.name) + "\n" +                         //
-         line("rounds", spec.rounds) +                                  //
-         "evaluate_every = " + toml_text(spec.evaluate_every) + "\n" +  //
-         line("seeds", spec.seeds) +                                    //
-         "\n[task]\n" +                                                 //
-         line("dataset", spec.datasets) +                               //
-         line("model", spec.models) +                                   //
-         line("batch", spec.batches) +                                  //
-         line("partition", spec.partitions) +                           //
-         line("byzantine_data", spec.byzantine_data) +                  //
-         line("train_fraction", spec.train_fractions) +                 //
-         "\n[workers]\n" +                                              //
-         line(spec.total ? "total" : "honest", spec.workers) +          //
-         line("byzantine", spec.byzantine) +                            //
-         declared_line(spec.declared) +                                 //
-         "\n[training]\n" +                                             //
-         line("estimator", spec.estimators) +                           //
-         line("optimizer", spec.optimizers) +                           //
-         line("learning_rate", spec.learning_rates) +                   //
-         line("schedule", spec.schedules) +                             //
-         line("weight_decay", spec.weight_decays) +                     //
-         line("protocol", spec.protocols) +                             //
-         "\n[matrix]\n" +                                               //
-         line("attacks", spec.attacks) +                                //
-         line("defenses", spec.defenses);
+  std::string text = "name = " + quoted(spec.name) + "\n";
+  for (const std::string& table : axis_tables()) {
+    if (!table.empty()) text += "\n[" + table + "]\n";
+    for (std::size_t i = 0; i < axes().size(); ++i) {
+      const Axis& axis = axes()[i];
+      if (axis.table != table || !axis.identity) continue;
+      text += line(axis, axis.other_key != nullptr && spec.total ? axis.other_key : axis.key, spec.values[i]);
+    }
+  }
+  return text;
 }
 
 }  // namespace gauntlet

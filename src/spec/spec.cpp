@@ -14,8 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int most_workers = 1'000'000;
-constexpr int most_rounds = 1'000'000'000;
 constexpr std::size_t most_bytes = 16 << 20;
 
 toml::table parse_toml(std::string_view text, const std::string& file) {
@@ -68,43 +66,24 @@ void read_name(TableReader& top, Spec& spec) {
   if (bad) name.fail_type("usable as a folder's name: up to 100 bytes, no slash, no control character");
 }
 
-void read_task(TableReader task, Spec& spec) {
-  task.components("dataset", Kind::dataset, spec.datasets, "synthetic-digits");
-  task.components("model", Kind::model, spec.models, "auto");
-  task.components("partition", Kind::partition, spec.partitions, "iid");
-  task.string("data_dir", spec.data_dir);
-  task.integers("batch", spec.batches, 0, 1'000'000'000);
-  task.reals("train_fraction", spec.train_fractions, std::numeric_limits<double>::min(), 1);
-  task.flags("byzantine_data", spec.byzantine_data);
-  task.finish();
+void read_axes(TableReader& reader, const std::string& table, Spec& spec) {
+  for (std::size_t i = 0; i < axes().size(); ++i) {
+    const Axis& axis = axes()[i];
+    if (axis.table != table) continue;
+    if (axis.other_key != nullptr && reader.has(axis.other_key)) {
+      spec.total = true;
+      if (reader.has(axis.key))
+        reader.required(axis.other_key).fail("cannot stand beside " + table + "." + axis.key + "; give one of them");
+    }
+    spec.values[i] = reader.axis(axis);
+  }
 }
 
-void read_workers(TableReader workers, Spec& spec) {
-  spec.total = workers.has("total");
-  if (spec.total && workers.has("honest"))
-    workers.required("total").fail("cannot stand beside workers.honest; give one of them");
-  workers.integers("honest", spec.workers, 1, most_workers);
-  workers.integers("total", spec.workers, 1, most_workers);
-  workers.integers("byzantine", spec.byzantine, 0, most_workers);
-  workers.declared("declared", spec.declared, most_workers);
-  workers.finish();
-}
-
-void read_training(TableReader training, Spec& spec) {
-  constexpr double most = std::numeric_limits<float>::max();  // models are kept in floats
-  training.components("estimator", Kind::estimator, spec.estimators, "gradient");
-  training.components("optimizer", Kind::optimizer, spec.optimizers, "sgd");
-  training.reals("learning_rate", spec.learning_rates, 0, most);
-  training.components("schedule", Kind::schedule, spec.schedules, "constant");
-  training.reals("weight_decay", spec.weight_decays, 0, most);
-  training.components("protocol", Kind::protocol, spec.protocols, "server");
-  training.finish();
-}
-
-void read_matrix(TableReader matrix, Spec& spec) {
-  matrix.components("attacks", Kind::attack, spec.attacks, "none");
-  matrix.components("defenses", Kind::defense, spec.defenses, "mean");
-  matrix.finish();
+/// By default a tenth of the least `rounds`, at least 1.
+int usual_evaluate_every(const Spec& spec) {
+  int least = std::numeric_limits<int>::max();
+  for (const Written& rounds : spec.of(&Cell::rounds)) least = std::min(least, std::get<int>(rounds.value));
+  return std::max(1, least / 10);
 }
 
 /// The name of the spec in the same folder that was perhaps meant.
@@ -128,14 +107,18 @@ Spec parse_spec(std::string_view text, const std::string& file, const std::vecto
   Spec spec;
   TableReader top(root, "", file);
   read_name(top, spec);
-  top.integers("rounds", spec.rounds, 1, most_rounds);
-  spec.evaluate_every = std::max(1, *std::min_element(spec.rounds.begin(), spec.rounds.end()) / 10);
-  top.integer("evaluate_every", spec.evaluate_every, 1, most_rounds);
-  top.seeds("seeds", spec.seeds);
-  read_task(top.table("task"), spec);
-  read_workers(top.table("workers"), spec);
-  read_training(top.table("training"), spec);
-  read_matrix(top.table("matrix"), spec);
+  spec.values.resize(axes().size());
+  for (const std::string& table : axis_tables()) {
+    if (table.empty()) {
+      read_axes(top, table, spec);
+      continue;
+    }
+    TableReader reader = top.table(table);
+    read_axes(reader, table, spec);
+    reader.finish();
+  }
+  auto& evaluate_every = spec.values[axis_of(&Cell::evaluate_every)];
+  if (evaluate_every.empty()) evaluate_every = {{usual_evaluate_every(spec)}};
   top.finish();
   return spec;
 }

@@ -1,51 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "src/plan/axes.hpp"
+
 namespace gauntlet {
 
-/// A component or pipeline in its canonical spelling, with the place it was written at (`spec.toml:12:13`) for
-/// messages that only the plan can give, since they depend on n and f.
+/// A value on an axis; of a component, in its canonical spelling, also the place it was written at
+/// (`spec.toml:12:13`), for messages that only the plan can give, since they depend on n and f.
 struct Written {
-  std::string text;
-  std::string where;
+  AxisValue value;
+  std::string where = {};
 };
 
-/// What a user wrote, checked and completed with the defaults below. Every vector is an axis of the matrix and holds
-/// at least one value, none twice.
+/// What a user wrote, checked and completed with the defaults.
 struct Spec {
-  std::string name;  ///< one path component: the default results folder is `results/<name>`
-  std::vector<int> rounds = {200};
-  int evaluate_every = 0;  ///< rounds between evaluations; by default a tenth of the least `rounds`, at least 1
-  std::vector<std::uint64_t> seeds = {0};
+  std::string name;                          ///< one path component: the default results folder is `results/<name>`
+  bool total = false;                        ///< the workers are all of them, not the honest ones only
+  std::vector<std::vector<Written>> values;  ///< by axis, in the order of axes(); at least one on each, none twice
 
-  // [task]
-  std::vector<Written> datasets, models, partitions;  ///< synthetic-digits, auto, iid
-  std::string data_dir;                               ///< empty: $GAUNTLET_DATA, then ./data
-  std::vector<int> batches = {25};                    ///< samples per worker and round; 0: all
-  std::vector<double> train_fractions = {1};          ///< in (0, 1]
-  std::vector<bool> byzantine_data = {false};         ///< the data is split among all workers, not the honest only
-
-  // [workers]
-  bool total = false;  ///< `workers` counts all workers, not the honest only
-  std::vector<int> workers = {10};
-  std::vector<int> byzantine = {3};
-  std::vector<int> declared = {same};  ///< f as the defense is told
-
-  // [training]
-  std::vector<Written> estimators, optimizers, schedules, protocols;  ///< gradient, sgd, constant, server
-  std::vector<double> learning_rates = {0.1};
-  std::vector<double> weight_decays = {0};
-
-  // [matrix]
-  std::vector<Written> attacks, defenses;  ///< none, mean
-
-  static constexpr int same = -1;  ///< in `declared`: as many as there are
+  template <class T>
+  const std::vector<Written>& of(T Cell::*field) const {
+    return values.at(axis_of(field));
+  }
 };
 
 /// Reads a spec file and applies `key=value` settings (`rounds=20`, `task.batch=[1, 2]`, `task.data_dir=/data`) on top.
@@ -62,5 +43,8 @@ Spec parse_spec(std::string_view text, const std::string& file, const std::vecto
 /// and merged. data_dir is no part of it (the data is the same wherever it lies), nor are the device and the output
 /// folder, which are no part of a spec.
 std::string resolved(const Spec& spec);
+
+/// A value as it is written in a spec: `"iid"`, `0.1`, `"same"`.
+std::string toml_text(const Axis& axis, const AxisValue& value);
 
 }  // namespace gauntlet

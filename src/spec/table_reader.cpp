@@ -14,10 +14,23 @@ namespace {
 constexpr std::uint64_t most_seeds = 1'000'000;
 
 /// Adds a value to an axis that must not hold it yet.
-template <class T>
-void add(std::vector<T>& axis, T value, const Item& item) {
-  if (std::find(axis.begin(), axis.end(), value) != axis.end()) item.fail("holds a value twice");
-  axis.push_back(value);
+void add(std::vector<Written>& values, AxisValue value, const Item& item) {
+  for (const Written& other : values)
+    if (other.value == value) item.fail("holds a value twice");
+  values.push_back({std::move(value)});
+}
+
+/// A value that is neither a component nor a seed.
+AxisValue value_of(const Axis& axis, const Item& item) {
+  if (std::holds_alternative<std::string Cell::*>(axis.field)) return item.string();
+  if (std::holds_alternative<double Cell::*>(axis.field)) return item.real(axis.minimum, axis.maximum);
+  if (std::holds_alternative<bool Cell::*>(axis.field)) return item.flag();
+  if (axis.word != nullptr) {
+    if (item.node.value_exact<std::string>() == axis.word) return Axis::same;
+    if (!item.node.is_integer()) item.fail_type("\"" + std::string(axis.word) + "\" or a whole number");
+  }
+  return static_cast<int>(
+      item.integer(static_cast<std::int64_t>(axis.minimum), static_cast<std::int64_t>(axis.maximum)));
 }
 
 /// Reads `first..last`, both included.
@@ -108,25 +121,7 @@ void TableReader::each(const std::string& key, const std::function<void(const It
   for (const toml::node& value : *list) read(item(value, key));
 }
 
-void TableReader::integers(const std::string& key, std::vector<int>& axis, int minimum, int maximum) {
-  std::vector<int> values;
-  each(key, [&](const Item& item) { add(values, static_cast<int>(item.integer(minimum, maximum)), item); });
-  if (!values.empty()) axis = values;
-}
-
-void TableReader::reals(const std::string& key, std::vector<double>& axis, double minimum, double maximum) {
-  std::vector<double> values;
-  each(key, [&](const Item& item) { add(values, item.real(minimum, maximum), item); });
-  if (!values.empty()) axis = values;
-}
-
-void TableReader::flags(const std::string& key, std::vector<bool>& axis) {
-  std::vector<bool> values;
-  each(key, [&](const Item& item) { add(values, item.flag(), item); });
-  if (!values.empty()) axis = values;
-}
-
-void TableReader::seeds(const std::string& key, std::vector<std::uint64_t>& axis) {
+std::vector<Written> TableReader::seeds(const std::string& key) {
   std::vector<std::uint64_t> values;
   each(key, [&](const Item& item) {
     std::uint64_t first = 0, last = 0;
@@ -142,45 +137,49 @@ void TableReader::seeds(const std::string& key, std::vector<std::uint64_t>& axis
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
   if (twice != sorted.end()) item(*table_.get(key), key).fail("holds " + std::to_string(*twice) + " twice");
-  if (!values.empty()) axis = values;
+  std::vector<Written> written;
+  for (const std::uint64_t seed : values) written.push_back({seed});
+  return written;
 }
 
-void TableReader::declared(const std::string& key, std::vector<int>& axis, int maximum) {
-  std::vector<int> values;
-  each(key, [&](const Item& item) {
-    if (item.node.value_exact<std::string>() == "same") return add(values, Spec::same, item);
-    if (!item.node.is_integer()) item.fail_type("\"same\" or a whole number");
-    add(values, static_cast<int>(item.integer(0, maximum)), item);
-  });
-  if (!values.empty()) axis = values;
-}
-
-void TableReader::components(const std::string& key, Kind kind, std::vector<Written>& axis,
-                             const std::string& fallback) {
+std::vector<Written> TableReader::components(const Axis& axis) {
+  std::vector<Written> values;
   bool any_all = false;
   std::string twice;
-  each(key, [&](const Item& item) {
+  each(axis.key, [&](const Item& item) {
     bool is_all = false;
-    for (Written& written : read_components(item, kind, is_all)) {
+    for (Written& written : read_components(item, *axis.kind, is_all)) {
       const bool present =
-          std::any_of(axis.begin(), axis.end(), [&](const Written& other) { return other.text == written.text; });
-      if (present && twice.empty()) twice = written.where + ": " + item.key + " holds '" + written.text + "' twice";
-      if (!present) axis.push_back(std::move(written));
+          std::any_of(values.begin(), values.end(), [&](const Written& other) { return other.value == written.value; });
+      if (present && twice.empty())
+        twice = written.where + ": " + item.key + " holds '" + text_of(written.value) + "' twice";
+      if (!present) values.push_back(std::move(written));
     }
     any_all = any_all || is_all;
   });
   // Next to `all`, naming a component once more is no mistake.
   if (!twice.empty() && !any_all) throw UserError(twice);
-  if (!has(key)) axis.push_back({fallback, file_});
-  if (axis.empty()) throw UserError(file_ + ": " + full(key) + ": there is nothing that 'all' could stand for");
+  if (values.empty() && has(axis.key))
+    throw UserError(file_ + ": " + full(axis.key) + ": there is nothing that 'all' could stand for");
+  return values;
 }
 
-void TableReader::integer(const std::string& key, int& value, int minimum, int maximum) {
-  if (const toml::node* node = get(key)) value = static_cast<int>(item(*node, key).integer(minimum, maximum));
-}
-
-void TableReader::string(const std::string& key, std::string& value) {
-  if (const toml::node* node = get(key)) value = item(*node, key).string();
+std::vector<Written> TableReader::axis(const Axis& axis) {
+  std::vector<Written> values;
+  if (axis.kind) {
+    values = components(axis);
+  } else if (std::holds_alternative<std::uint64_t Cell::*>(axis.field)) {
+    values = seeds(axis.key);
+  } else if (axis.single) {
+    if (const toml::node* node = get(axis.key)) values.push_back({value_of(axis, item(*node, axis.key))});
+  } else {
+    const auto read = [&](const Item& item) { add(values, value_of(axis, item), item); };
+    each(axis.key, read);
+    if (axis.other_key != nullptr) each(axis.other_key, read);
+  }
+  if (values.empty())
+    for (const AxisValue& value : axis.fallback) values.push_back({value, axis.kind ? file_ : ""});
+  return values;
 }
 
 Item TableReader::required(const std::string& key) {

@@ -31,8 +31,7 @@ struct Item {
   std::string string() const;
 };
 
-/// Reads one table of the spec key by key; `finish` then rejects the keys that nobody asked for. Each getter leaves
-/// `value` as it is where the key is absent.
+/// Reads one table of the spec key by key; `finish` then rejects the keys that nobody asked for.
 class TableReader {
  public:
   /// \param title the table's name, empty for the top of the file
@@ -43,17 +42,8 @@ class TableReader {
   /// The table of that name, or an empty one.
   TableReader table(const std::string& key);
 
-  void integers(const std::string& key, std::vector<int>& axis, int minimum, int maximum);
-  void reals(const std::string& key, std::vector<double>& axis, double minimum, double maximum);
-  void flags(const std::string& key, std::vector<bool>& axis);
-  void seeds(const std::string& key, std::vector<std::uint64_t>& axis);
-  /// Integers, or the word `same`.
-  void declared(const std::string& key, std::vector<int>& axis, int maximum);
-  /// Components or pipelines; `fallback` is what an absent key means.
-  void components(const std::string& key, Kind kind, std::vector<Written>& axis, const std::string& fallback);
-
-  void integer(const std::string& key, int& value, int minimum, int maximum);
-  void string(const std::string& key, std::string& value);
+  /// The values that the table has on an axis, its fallback where the key is absent. Under `other_key`, too.
+  std::vector<Written> axis(const Axis& axis);
   /// A scalar that has to be there. \throws UserError
   Item required(const std::string& key);
 
@@ -65,6 +55,8 @@ class TableReader {
   [[noreturn]] void fail_unknown(const toml::key& key, const std::vector<std::string>& accepted) const;
   std::string full(const std::string& key) const { return title_.empty() ? key : title_ + "." + key; }
   Item item(const toml::node& node, const std::string& key) const { return {node, full(key), file_}; }
+  std::vector<Written> seeds(const std::string& key);
+  std::vector<Written> components(const Axis& axis);
   /// Calls `read` for every value of an axis: the items of a list, or the one value that is no list.
   void each(const std::string& key, const std::function<void(const Item&)>& read);
 

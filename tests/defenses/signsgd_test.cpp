@@ -143,12 +143,12 @@ TEST_CASE("signsgd-fd agrees with its definition over both phases", "[signsgd]")
             const FloatMatrix rows = draw(crowd, d, 100 + t).rows;
             const auto want = naive.decode(rows);
             CHECK(rounds.play(t, rows)[0] == want);
-            const WorkerEstimates found = rounds.estimates(t + 1);
-            REQUIRE(found.weights.size() == crowd.error.size());
+            const Observations found = rounds.observe(t + 1);
+            REQUIRE(found.at("worker_weights").size() == crowd.error.size());
             for (int i = 0; i < n; ++i) {
-              CHECK(found.weights[static_cast<std::size_t>(i)] ==
+              CHECK(found.at("worker_weights")[static_cast<std::size_t>(i)] ==
                     Approx(naive.mean_weight(i)).epsilon(1e-5).margin(1e-5));
-              CHECK(found.error_rates[static_cast<std::size_t>(i)] ==
+              CHECK(found.at("worker_error_rates")[static_cast<std::size_t>(i)] ==
                     Approx(naive.mean_rate(i)).epsilon(1e-5).margin(1e-6));
             }
           }

@@ -56,7 +56,7 @@ TEST_CASE("a trusted message that is not finite moves nothing", "[trusted]") {
   for (const auto& entry : Registry<Stage>::all()) {
     const auto stage = entry.create({entry.name, {}}, n, f);
     const GramRule* rule = stage->as_gram_rule();
-    if (rule == nullptr || rule->memory_row() != MemoryRow::trusted) continue;
+    if (rule == nullptr || rule->memory(1).row != MemoryRow::trusted) continue;
     ++rules;
     CHECK(contains(entry.summary, "is not finite"));
     for (const auto& exec : test_backends())

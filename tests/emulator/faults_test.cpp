@@ -26,6 +26,7 @@ std::vector<Cell> cells_of(int seeds, const std::vector<std::string>& models = {
       cells.back().model = model;
       cells.back().seed = static_cast<std::uint64_t>(seed);
       cells.back().index = static_cast<int>(cells.size()) - 1;
+      cells.back() = with_parts(cells.back());
     }
   return cells;
 }
@@ -65,6 +66,7 @@ TEST_CASE("a cohort that does not fit into the device's memory is halved until i
 TEST_CASE("a cell that does not fit into the device's memory fails alone", "[faults]") {
   std::vector<Cell> cells = cells_of(2);
   cells[1].model = "mlp(hidden=[3000])";
+  cells[1] = with_parts(cells[1]);
   Run got;
   emulator::Faults faults;
   faults.allocatable_bytes = emulator::used_bytes() + blas_bytes + 1'000'000;

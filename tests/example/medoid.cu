@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -20,8 +20,6 @@ struct Medoid : GramFunctor {
 
 const Registered<Stage> medoid([](Entry<Stage>& e) {
   e.name = "medoid";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the message with the least sum of distances to all others";
   e.formula = "x_i with least sum over j of |x_i - x_j|";
   e.source = "Kaufman, Rousseeuw, Finding Groups in Data, 1990";

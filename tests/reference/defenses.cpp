@@ -55,7 +55,7 @@ Matrix expected(const std::string& pipeline, const FloatMatrix& rows, int f) {
     const int n = static_cast<int>(x.size());
     const Arguments arguments(entry.name, entry.parameters, text, n, f);
     const auto stage = entry.create(text, n, f);
-    if (stage->as_gram_rule() != nullptr && stage->as_gram_rule()->memory_row() == MemoryRow::trusted) {
+    if (stage->as_gram_rule() != nullptr && stage->as_gram_rule()->memory(n).row == MemoryRow::trusted) {
       const auto trusted = trusted_message(rows, f);
       x.emplace_back(trusted.begin(), trusted.end());
     }

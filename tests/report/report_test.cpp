@@ -6,8 +6,10 @@
 #include <limits>
 
 #include "src/report/csv.hpp"
+#include "src/report/documentation.hpp"
 #include "src/report/merge.hpp"
 #include "src/report/results.hpp"
+#include "src/report/table.hpp"
 #include "src/report/timing.hpp"
 #include "tests/report/results.hpp"
 
@@ -273,8 +275,11 @@ TEST_CASE("Damaged rows of timing.csv are dropped and counted, and the others co
   CHECK(contains(read_timing(folder.path()).dropped, "timing.csv: the columns are not those of times"));
 }
 
-TEST_CASE("results/README.md describes every column", "[report]") {
+TEST_CASE("results/README.md describes every column as it is declared", "[report]") {
   const std::string readme = raw(source_folder() / "results" / "README.md");
+  CHECK(update_tables(readme, "README.md", documentation_tables()) == readme);
+  for (const char* table : {"summary", "convergence"})
+    CHECK(contains(readme, "<!-- begin: " + std::string(table) + " -->"));
   auto columns = summary_columns();
   for (const auto& more : {convergence_columns(),
                            {"device", "step", "rule", "calls", "total_s", "mean_s", "min_s", "bytes", "bytes_per_s"}})
@@ -283,4 +288,51 @@ TEST_CASE("results/README.md describes every column", "[report]") {
     INFO(column);
     CHECK(contains(readme, "`" + column + "`"));
   }
+}
+
+/// One more column of each sort than every folder has.
+ObservedColumns with_more_columns() {
+  ObservedColumns columns = standard_columns();
+  columns.push_back({"disagreement", "", "of the honest models", {{"final_disagreement", Reduce::last}}});
+  columns.push_back({"trust", "share", "of each worker", {}, true});
+  return columns;
+}
+
+TEST_CASE("columns that a component declares follow the standard ones, and every reader takes them", "[report]") {
+  const auto folder = temporary_folder();
+  const ObservedColumns columns = with_more_columns();
+  for (const int shard : {0, 1}) {
+    const fs::path part = folder / ("part" + std::to_string(shard));
+    ResultsFolder results(part, spec, false, {}, headers_of(columns));
+    for (int i = shard; i < cells; i += 2) {
+      CellResult result = make_result(i);
+      for (Evaluation& evaluation : result.evaluations)
+        evaluation.values.insert({{"disagreement", {0.25 * evaluation.round}}, {"trust", {1, 0.5, none}}});
+      results.append(make_cell(i), result, columns);
+    }
+    results.finish();
+    Manifest manifest;
+    manifest.cells = cells;
+    results.write(manifest);
+  }
+  merge_results({folder / "part0", folder / "part1"}, folder / "whole", {});
+  const CsvTable summary = read_csv(folder / "whole" / "summary.csv");
+  const CsvTable convergence = read_csv(folder / "whole" / "convergence.csv");
+  REQUIRE(summary.rows.size() == cells);
+  CHECK(summary.header == summary_columns(columns));
+  CHECK(summary.header.back() == "final_disagreement");
+  CHECK(summary.rows[3].back() == "5");
+  CHECK(convergence.rows[0][convergence.column("disagreement")] == "2.5");
+  CHECK(convergence.rows[0][convergence.column("trust")] == "1 0.5 ");
+  TableOptions options;
+  options.metric = "final_disagreement";
+  CHECK(contains(results_table(folder / "whole", options), "final_disagreement"));
+  // The same spec, as a program without the component would write it.
+  CHECK(
+      contains(user_error([&] { ResultsFolder(folder / "part0", spec, false); }), "holds results with other columns"));
+  run(folder / "other");
+  CHECK(contains(user_error([&] {
+                   merge_results({folder / "part0", folder / "other"}, folder / "m", {});
+                 }),
+                 "have different columns"));
 }

@@ -48,7 +48,14 @@ inline CellResult make_result(int index, CellStatus status = CellStatus::ok) {
     return result;
   }
   for (int round : {10, 20})
-    result.evaluations.push_back({round, 1.0 / 3 + index, 0.5, 0.1 * round / 10, inf, none, 0.25, none, 0.1, none});
+    result.evaluations.push_back({round,
+                                  {{"train_loss", {1.0 / 3 + index}},
+                                   {"test_loss", {0.5}},
+                                   {"test_accuracy", {0.1 * round / 10}},
+                                   {"aggregate_norm", {inf}},
+                                   {"aggregate_error", {none}},
+                                   {"aggregate_cosine", {0.25}},
+                                   {"learning_rate", {0.1}}}});
   return result;
 }
 

@@ -29,18 +29,18 @@ void check_numbers(const std::vector<CellResult>& results, const std::vector<Cel
     REQUIRE(results[c].evaluations.size() == first[c].evaluations.size());
     for (std::size_t i = 0; i < first[c].evaluations.size(); ++i) {
       const Evaluation &a = results[c].evaluations[i], &b = first[c].evaluations[i];
-      for (const auto number : {&Evaluation::train_loss, &Evaluation::test_loss, &Evaluation::aggregate_norm}) {
-        if (std::isnan(b.*number) && std::isnan(a.*number)) continue;
-        INFO("cell " << c << ", round " << b.round);
-        CHECK(a.*number == Approx(b.*number).epsilon(0.02));
+      for (const char* column : {"train_loss", "test_loss", "aggregate_norm"}) {
+        if (std::isnan(b[column]) && std::isnan(a[column])) continue;
+        INFO("cell " << c << ", round " << b.round << ", " << column);
+        CHECK(a[column] == Approx(b[column]).epsilon(0.02));
       }
     }
   }
 }
 
 void check(const std::vector<Cell>& cells, Compared compared) {
-  std::map<std::string, std::vector<Cell>> cohorts;
-  for (const Cell& cell : cells) cohorts[cohort_key(cell)].push_back(cell);
+  std::map<CohortKey, std::vector<Cell>> cohorts;
+  for (const Cell& cell : cells) cohorts[cohort_key(with_parts(cell))].push_back(cell);
   for (const auto& [key, cohort] : cohorts) {
     INFO(cohort.front().model << ", " << cohort.front().estimator << ", " << cohort.front().optimizer << ", "
                               << cohort.front().attack << ", " << cohort.front().defense);

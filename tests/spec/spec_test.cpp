@@ -30,39 +30,40 @@ std::string complaint(const std::string& text, const std::vector<std::string>& s
   return user_error([&] { make_plan(parse(text, settings)); });
 }
 
+using Texts = std::vector<std::string>;
+
 std::vector<std::string> texts(const std::vector<Written>& axis) {
   std::vector<std::string> result;
-  for (const Written& written : axis) result.push_back(written.text);
+  for (const Written& written : axis) result.push_back(text_of(written.value));
   return result;
 }
 
-using Texts = std::vector<std::string>;
-
 TEST_CASE("a spec needs no more than a name") {
   const Spec spec = parse("name = 'x'");
-  CHECK(spec.rounds == std::vector<int>{200});
-  CHECK(spec.evaluate_every == 20);
-  CHECK(texts(spec.attacks) == Texts{"none"});
+  CHECK(texts(spec.of(&Cell::rounds)) == Texts{"200"});
+  CHECK(texts(spec.of(&Cell::evaluate_every)) == Texts{"20"});
+  CHECK(texts(spec.of(&Cell::attack)) == Texts{"none"});
   const std::vector<Cell> plan = make_plan(spec);
   REQUIRE(plan.size() == 1);
   CHECK(plan[0].workers == 13);
   CHECK(plan[0].declared == 3);
   CHECK(plan[0].model == "auto");
-  CHECK(parse("name = 'x'\nrounds = 5").evaluate_every == 1);
+  CHECK(texts(parse("name = 'x'\nrounds = 5").of(&Cell::evaluate_every)) == Texts{"1"});
 }
 
 TEST_CASE("components are read in their canonical spelling") {
   const Spec spec = parse(small);
-  CHECK(texts(spec.attacks) == Texts{"none", "alie(z=1.5)"});
-  CHECK(texts(spec.defenses) == Texts{"mean", "nnm | krum(neighbors=n-f-1)"});
-  CHECK(spec.attacks[1].where == "spec.toml:7:20");
-  CHECK(texts(parse("name='x'\n[matrix]\nattacks='foe(epsilon=1)'").attacks) == Texts{"ipm(epsilon=1)"});
-  CHECK(texts(parse("name='x'\n[task]\nmodel={name='mlp', hidden=[100,50]}").models) == Texts{"mlp(hidden=[100, 50])"});
+  CHECK(texts(spec.of(&Cell::attack)) == Texts{"none", "alie(z=1.5)"});
+  CHECK(texts(spec.of(&Cell::defense)) == Texts{"mean", "nnm | krum(neighbors=n-f-1)"});
+  CHECK(spec.of(&Cell::attack)[1].where == "spec.toml:7:20");
+  CHECK(texts(parse("name='x'\n[matrix]\nattacks='foe(epsilon=1)'").of(&Cell::attack)) == Texts{"ipm(epsilon=1)"});
+  CHECK(texts(parse("name='x'\n[task]\nmodel={name='mlp', hidden=[100,50]}").of(&Cell::model)) ==
+        Texts{"mlp(hidden=[100, 50])"});
 }
 
 TEST_CASE("all stands for every attack, and for every rule in its place of a defense") {
   const Spec spec = parse("name='x'\n[matrix]\nattacks=['none', 'all']\ndefenses=['all', 'nnm | all | ctma', 'mean']");
-  const Texts attacks = texts(spec.attacks), defenses = texts(spec.defenses);
+  const Texts attacks = texts(spec.of(&Cell::attack)), defenses = texts(spec.of(&Cell::defense));
   CHECK(attacks[0] == "none");
   CHECK(std::set<std::string>(attacks.begin(), attacks.end()).size() == attacks.size());
   for (const char* attack : {"alie", "ipm", "sign-flip"})
@@ -76,14 +77,14 @@ TEST_CASE("settings from the command line win") {
   const Spec spec =
       parse(small, {"rounds=20", "task.batch=[1, 2]", "task.data_dir=/data/sets", "workers.total=9",
                     "matrix.attacks=[\"none\",\"ipm\"]", "task.dataset=mnist", "training.schedule=constant"});
-  CHECK(spec.rounds == std::vector<int>{20});
-  CHECK(spec.evaluate_every == 2);
-  CHECK(spec.batches == std::vector<int>{1, 2});
-  CHECK(spec.data_dir == "/data/sets");
+  CHECK(texts(spec.of(&Cell::rounds)) == Texts{"20"});
+  CHECK(texts(spec.of(&Cell::evaluate_every)) == Texts{"2"});
+  CHECK(texts(spec.of(&Cell::batch)) == Texts{"1", "2"});
+  CHECK(texts(spec.of(&Cell::data_dir)) == Texts{"/data/sets"});
   CHECK(spec.total);
-  CHECK(spec.workers == std::vector<int>{9});
-  CHECK(texts(spec.attacks) == Texts{"none", "ipm"});
-  CHECK(texts(spec.datasets) == Texts{"mnist"});
+  CHECK(texts(spec.of(&Cell::workers)) == Texts{"9"});
+  CHECK(texts(spec.of(&Cell::attack)) == Texts{"none", "ipm"});
+  CHECK(texts(spec.of(&Cell::dataset)) == Texts{"mnist"});
   CHECK(complaint(small, {"rounds"}) == "--set rounds: expected key=value, as in --set task.batch=50");
   CHECK(complaint(small, {"task.bath=3"}) == "--set task.bath: unknown key 'bath' in [task]; did you mean 'batch'?");
   CHECK(complaint(small, {"rounds=many"}) == "--set rounds: rounds must be a whole number, found the string 'many'");
@@ -209,7 +210,7 @@ TEST_CASE("a spec file that cannot be read is named") {
   const std::string here = folder.path().string();
   CHECK(user_error([&] { read_spec(folder.path()); }) == here + ": is a directory, not a spec file");
   std::ofstream(folder / "quickstart.toml") << small;
-  CHECK(texts(read_spec(folder / "quickstart.toml").attacks).size() == 2);
+  CHECK(texts(read_spec(folder / "quickstart.toml").of(&Cell::attack)).size() == 2);
   CHECK(user_error([&] { read_spec(folder / "quikstart.toml"); }) ==
         here + "/quikstart.toml: no such file; did you mean 'quickstart.toml'?");
   std::ofstream(folder / "empty.toml");

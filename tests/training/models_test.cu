@@ -323,7 +323,7 @@ TEST_CASE("Samples are drawn from each worker's shard by a pure function of seed
     const Array<std::uint8_t> device_bytes(*exec, bytes);
     const Array<std::int32_t> device_labels(*exec, labels), first_shard(*exec, std::vector<std::int32_t>{7, 2, 5});
     const Array<std::int32_t> second_shard(*exec, std::vector<std::int32_t>{9}),
-        sizes(*exec, std::vector<std::int32_t>{3, 1, 3, 1});
+        sizes(*exec, std::vector<std::int32_t>{3, 1, 3, 1}), numbers(*exec, std::vector<std::int32_t>{0, 1, 0, 1});
     const Array<float> device_scale(*exec, scale), device_shift(*exec, shift);
     const Array<std::uint64_t> seeds(*exec, std::vector<std::uint64_t>{11, 12});
     const Array<int> round(*exec, std::vector<int>{4});
@@ -339,6 +339,7 @@ TEST_CASE("Samples are drawn from each worker's shard by a pure function of seed
     data.scale = device_scale.data(), data.shift = device_shift.data(), data.labels = device_labels.data();
     SampleStreams streams;
     streams.streams = 2, streams.workers = workers, streams.batch = batch, streams.seeds = seeds.data();
+    streams.numbers = numbers.data();
     streams.shards = shards.data(), streams.shard_sizes = sizes.data(), streams.round = round.data();
 
     const auto expected = [&](int sample, int j) {

@@ -75,7 +75,7 @@ const RegisteredAttack fang_krum([](Entry<Attack>& e) {
   e.summary = "against the signs of the mean, at the greatest length at which krum would choose it";
   e.formula = "b = -lambda sign(mu), lambda halved from the paper's bound until krum chooses b";
   e.source = "Fang, Cao, Jia, Gong, Local Model Poisoning Attacks to Byzantine-Robust FL, USENIX Security 2020";
-  e.needs = [](int n, int f) { return n > 2 * f + 2 ? "" : "n > 2f + 2"; };
+  e.needs = {"n > 2f + 2", [](int n, int f) { return n > 2 * f + 2; }};
   // The bound is sqrt(6 / 2) + 3; krum first prefers b = -bound / 8, between -1 and 0, to them.
   e.known_answers = {{"", 2, {{-1}, {0}, {1}, {2}, {3}, {9}, {9}}, {{-0.59150635f}, {-0.59150635f}}}};
   e.make = [](const Arguments&) { return gram_attack(FangKrum{}); };

@@ -12,7 +12,7 @@ struct Gaussian : AttackFunctor {
     float* out = extra_data(view, c, 0) + k;
     const auto round = static_cast<std::uint32_t>(*view.round);
     for (int l = 0; l < span_width; l += 2) {
-      const Random random(view.seeds[c], Purpose::attack, 0, round, static_cast<std::uint32_t>((k + l) / 2));
+      const Random random(view.seeds[c], AttackDraw::values, round, static_cast<std::uint32_t>((k + l) / 2));
       for (int i = 0; i < 2; ++i) out[l + i] = k + l + i < view.d ? mean + std * random.normal(i) : 0.0f;
     }
   }

@@ -31,7 +31,7 @@ struct UpdateCenter {
     for (int l = 0; l < span_width; ++l)
       center[l] = static_cast<float>(t == 0 ? mean[l] : (t * static_cast<double>(center[l]) + mean[l]) / (t + 1));
     for (int l = 0; t == 0 && l < span_width; ++l) {
-      const Random random(view.seeds[c], Purpose::attack, 0, 0, static_cast<std::uint32_t>((k + l) / 2));
+      const Random random(view.seeds[c], AttackDraw::values, 0, static_cast<std::uint32_t>((k + l) / 2));
       z[l] = k + l < view.d ? random.normal(l % 2) : 0.0f;
     }
   }

@@ -10,7 +10,7 @@ struct WriteDirection {
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
     float* out = extra_data(view, c, 0) + k;
     for (int l = 0; l < span_width; l += 2) {
-      const Random random(view.seeds[c], Purpose::attack, 0, 0, static_cast<std::uint32_t>((k + l) / 2));
+      const Random random(view.seeds[c], AttackDraw::values, 0, static_cast<std::uint32_t>((k + l) / 2));
       for (int i = 0; i < 2; ++i) out[l + i] = k + l + i < view.d ? random.normal(i) : 0.0f;
     }
   }

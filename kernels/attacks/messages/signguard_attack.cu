@@ -53,10 +53,10 @@ struct WriteShuffled {
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
     const double positive = totals[2 * c], nonzero = positive + totals[2 * c + 1];
     const auto round = static_cast<std::uint32_t>(*view.round);
-    const Permutation place(view.d, Random(view.seeds[c], Purpose::attack, 1, round, 0));
+    const Permutation place(view.d, Random(view.seeds[c], AttackDraw::places, round, 0));
     float* out = extra_data(view, c, 0) + k;
     for (int l = 0; l < span_width; l += 4) {
-      const Random random(view.seeds[c], Purpose::attack, 0, round, static_cast<std::uint32_t>((k + l) / 4));
+      const Random random(view.seeds[c], AttackDraw::values, round, static_cast<std::uint32_t>((k + l) / 4));
       for (int i = 0; i < 4; ++i) {
         out[l + i] = 0;
         if (k + l + i >= view.d) continue;

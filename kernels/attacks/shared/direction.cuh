@@ -59,7 +59,7 @@ struct WriteDirection {
   GAUNTLET_HD void draw(int c, std::int64_t k, float* out) const {
     const auto round = static_cast<std::uint32_t>(*view.round);
     for (int l = 0; l < span_width; l += 2) {
-      const Random random(view.seeds[c], Purpose::attack, 0, round, static_cast<std::uint32_t>((k + l) / 2));
+      const Random random(view.seeds[c], AttackDraw::values, round, static_cast<std::uint32_t>((k + l) / 2));
       for (int i = 0; i < 2; ++i) out[l + i] = k + l + i < view.d ? random.normal(i) : 0.0f;
     }
   }

@@ -1,86 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/defenses/defense.cuh"
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
-#include "kernels/exec/array.cuh"
-#include "kernels/passes/passes.cuh"
+#include "kernels/defenses/engine/custom.cuh"
 
 /// Rules that weigh the messages by where they lie around a point found coordinate by coordinate, such as the median.
 namespace gauntlet {
 
 namespace detail {
 
-/// The base rows of every inbox and, last, its anchor.
+/// The base rows of every stack and, behind them, the anchor of each of its views.
 struct AnchoredTable {
-  const float* const* base;
-  float* const* anchor;
-  int m;
-  const float** out;
+  Rows base;
+  float* const* anchor;  ///< [count]
+  const float** out;     ///< [stacks][m + views]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t c = index / (m + 1), p = index % (m + 1);
-    out[index] = p < m ? base[c * m + p] : anchor[c];
+    const int width = base.m + base.views;
+    const std::int64_t stack = index / width, p = index % width;
+    out[index] = p < base.m ? base.row[stack * base.m + p] : anchor[stack * base.views + p - base.m];
   }
 };
 
 template <class Reducer, class Functor>
-class AnchoredRule final : public CustomStage {
- public:
-  AnchoredRule(Reducer reducer, Functor functor) : reducer_(reducer), functor_(functor) {}
+struct Anchored {
+  Reducer reducer;
+  Functor functor;
+};
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, reducer_, functor_);
+template <class Reducer, class Functor>
+class AnchoredRule final : public CustomRule<Anchored<Reducer, Functor>> {
+ public:
+  AnchoredRule(Exec& exec_, const CustomStage::Job& job_, const Anchored<Reducer, Functor>& given_)
+      : CustomRule<Anchored<Reducer, Functor>>(exec_, job_, given_) {
+    parallel_for(exec, "anchored table", static_cast<std::int64_t>(table.size()),
+                 AnchoredTable{base, anchor_rows.data(), table.data()});
   }
 
+  void run(bool) override {
+    reduce_columns(exec, job.inboxes, given.reducer, anchor_rows.data());
+    gram(exec, rows.stacks(), GramPart::full, parts.data(), products.data());
+    mix_gram(exec, count, {products.data(), rows.m, 1, base.views, job.inboxes.mixing, size, m, 1, true, seen.data()});
+    GramBatch problems = this->batch(seen.data(), scratch);
+    problems.memory = 1;
+    // An inbox with fewer messages has the anchor's weight sooner.
+    const bool moves = size.of != nullptr;
+    solve(exec, problems, given.functor, moves ? weights.data() : pulled.data(), moves ? n + 1 : n + 2);
+    if (moves)
+      parallel_for(exec, "pull back", std::int64_t{count} * (n + 2),
+                   PullBack{weights.data(), nullptr, size, size, 1, pulled.data()});
+    parallel_for(exec, "to base", std::int64_t{count} * (rows.m + 1),
+                 ToBase{pulled.data(), job.inboxes.mixing, size, 1, m, 1, base.views, base_weights.data()});
+    combine(exec, rows, base_weights.data(), rows.m + 1, job.out);
+  }
+
+  /// All but what the anchor was reduced from.
+  Sources sources() const override { return {base_weights.data(), 1, rows.m + 1, true}; }
+
  private:
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, Reducer reducer_, Functor functor_)
-        : exec(exec_), job(job_), reducer(reducer_), functor(functor_), rows(job.inboxes.base), n(job.inboxes.n) {
-      const auto count = static_cast<std::size_t>(rows.count), m = static_cast<std::size_t>(rows.m);
-      anchors = RowStore(exec, rows.count, rows.d);
-      anchor_rows = Array<float*>(exec, anchors.pointers());
-      table = Array<const float*>(exec, count * (m + 1));
-      parallel_for(exec, "anchored table", static_cast<std::int64_t>(table.size()),
-                   AnchoredTable{rows.row, anchor_rows.data(), rows.m, table.data()});
-      rows = {rows.count, rows.m + 1, rows.d, table.data()};
-      parts = Array<double>(exec, gram_scratch(exec, rows));
-      products = Array<double>(exec, count * (m + 1) * (m + 1));
-      seen = Array<double>(exec, count * (n + 1) * (n + 1));
-      scratch = Array<double>(exec, count * functor.scratch(n) + 1);
-      weights = Array<double>(exec, count * (n + 1));
-      base_weights = Array<double>(exec, count * (m + 1));
-    }
+  using Base = CustomRule<Anchored<Reducer, Functor>>;
+  using Base::base, Base::count, Base::exec, Base::given, Base::job, Base::m, Base::n, Base::size;
 
-    void run(bool) override {
-      const int count = rows.count, m = rows.m - 1;
-      reduce_columns(exec, job.inboxes, reducer, anchor_rows.data());
-      gram(exec, rows, GramPart::full, parts.data(), products.data());
-      mix_gram(exec, count, {products.data(), m + 1, 1, job.inboxes.mixing, n, m, 1, m, true, seen.data()});
-      solve(exec, GramBatch{count, n, job.f, n + 1, 1, seen.data(), job.seeds, job.round, scratch.data()}, functor,
-            weights.data(), n + 1);
-      parallel_for(exec, "to base", std::int64_t{count} * (m + 1),
-                   ToBase{weights.data(), job.inboxes.mixing, n, 0, m, base_weights.data()});
-      combine(exec, rows, base_weights.data(), m + 1, job.out);
-    }
-
-    /// All but what the anchor was reduced from.
-    Sources sources() const override { return {base_weights.data(), 1, rows.m, true}; }
-
-    Exec& exec;
-    Job job;
-    Reducer reducer;
-    Functor functor;
-    Rows rows;  ///< base rows, then the anchor
-    int n;
-    RowStore anchors;
-    Array<float*> anchor_rows;
-    Array<const float*> table;
-    Array<double> parts, products, seen, scratch, weights, base_weights;
-  };
-
-  Reducer reducer_;
-  Functor functor_;
+  RowStore anchors{exec, count, base.d};
+  Array<float*> anchor_rows{exec, anchors.pointers()};
+  Array<const float*> table{exec, static_cast<std::size_t>(count / base.views) * (m + base.views)};
+  Rows rows = {count, m + base.views, base.d, table.data(), base.views};
+  Array<double> parts{exec, gram_scratch(exec, rows.stacks())};
+  Array<double> products{exec, static_cast<std::size_t>(count / base.views) * rows.m* rows.m};
+  Array<double> seen = this->doubles((n + 1) * (n + 1)), scratch = this->doubles(given.functor.scratch(n) + 1);
+  Array<double> weights = this->doubles(n + 1), pulled = this->doubles(n + 2);
+  Array<double> base_weights = this->doubles(rows.m + 1);
 };
 
 }  // namespace detail
@@ -89,8 +77,9 @@ class AnchoredRule final : public CustomStage {
 /// the Gram problem of the n messages and, row n, the anchor: it writes n + 1 weights. At most column_limit messages.
 /// Costs a column pass, a Gram pass and a combine.
 template <class Reducer, class Functor>
-std::unique_ptr<Stage> anchored_rule(Reducer reducer, Functor functor) {
-  return std::make_unique<detail::AnchoredRule<Reducer, Functor>>(reducer, functor);
+std::unique_ptr<CustomStage> anchored_rule(Reducer reducer, Functor functor) {
+  using Parameters = detail::Anchored<Reducer, Functor>;
+  return custom_rule<detail::AnchoredRule<Reducer, Functor>>(Parameters{reducer, functor});
 }
 
 }  // namespace gauntlet

@@ -18,7 +18,7 @@ std::string unmet_condition(const Entry<Stage>& entry, const ComponentText& text
     const auto found = entry.needs_with.find(argument.first);
     if (found != entry.needs_with.end()) return found->second(n, f);
   }
-  return entry.needs ? entry.needs(n, f) : "";
+  return entry.needs(n, f);
 }
 
 /// What is wrong with (n, f) for this stage, whose condition is met, or empty.
@@ -114,7 +114,7 @@ std::optional<double> kappa_of(const std::vector<ComponentText>& texts, int n, i
   std::size_t next = 0;
   make_stages(texts, n, f, [&](const Entry<Stage>& entry, std::unique_ptr<Stage> stage, const std::string& problem) {
     known = known && problem.empty() && entry.kappa.value && is_default(entry, texts[next++]) &&
-            (!entry.needs || entry.needs(rows, f).empty());
+            entry.needs(rows, f).empty();
     if (!known) return false;
     if (stage->role() == StageRole::meta_aggregator)
       after.push_back({&entry.kappa, n});

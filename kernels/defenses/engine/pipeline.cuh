@@ -62,6 +62,11 @@ class Defense {
     /// [count] padded rows of the parameters that the outputs will move, for rules that look where they lead. Null
     /// where there are none: to such a rule the model seems to stand still.
     const float* const* models = nullptr;
+    /// [count][n], 0 for a message that is absent: never sent, or its sender banned. Of f declared Byzantine at most f
+    /// are, and count as such: the stages see fewer messages, and f less as many. Null: nobody is.
+    const std::uint8_t* present = nullptr;
+    /// With inboxes.size in its place: [count][n], whose message is which; null: message i is worker i's.
+    const int* workers = nullptr;
   };
   /// \throws UserError when the rule takes a trusted message and there is none.
   Defense(Exec& exec, std::shared_ptr<const Pipeline> pipeline, const Job& job);
@@ -90,8 +95,9 @@ class Defense {
   /// rule is not a weighting. Waits for the result.
   std::vector<double> weight_share(int honest) const;
 
-  /// What the rule holds of every worker; empty behind a pre-aggregator, whose rows are no longer the workers'.
-  WorkerEstimates worker_estimates() const;
+  /// What the rule measured, by column; empty behind a pre-aggregator, whose rows are no longer the workers'. Waits for
+  /// the result.
+  Observations observe() const;
 
  private:
   struct State;

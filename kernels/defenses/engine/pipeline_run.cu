@@ -2,352 +2,248 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/defenses/engine/pipeline.cuh"
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
-#include "kernels/defenses/engine/pipeline_workspace.cuh"
+#include "kernels/defenses/engine/defense_state.cuh"
+#include "kernels/defenses/engine/measure.cuh"
+#include "kernels/defenses/engine/memory.cuh"
+#include "kernels/defenses/engine/mixing.cuh"
+#include "kernels/defenses/engine/output.cuh"
 
 namespace gauntlet {
 
-struct Defense::State {
-  Exec& exec;
-  std::shared_ptr<const Pipeline> pipeline;
-  Job job;
-  int count, n, m, kept = 0;  ///< inboxes, messages, base rows, memory rows
-  std::int64_t d;
-  Reads reads = Reads::nothing;
-  const GramRule* gram_rule = nullptr;
-  const Stage* rule = nullptr;
-  bool remembers = false, has_meta = false, gram_ready = false, weighs_messages = false;
+Defense::State::State(Exec& exec_, std::shared_ptr<const Pipeline> pipeline_, const Job& job_)
+    : exec(exec_),
+      pipeline(std::move(pipeline_)),
+      job(job_),
+      count(job.inboxes.base.count),
+      views(job.inboxes.base.views),
+      n(job.inboxes.n),
+      m(job.inboxes.base.m),
+      d(job.inboxes.base.d) {
+  bool mixed = false;  // behind a mixing, the messages' norms are made of all products of the base rows
+  for (const auto& stage : pipeline->stages()) {
+    const bool of_mixtures = mixed && stage->reads() == Reads::norms;
+    reads = std::max(reads, of_mixtures ? Reads::gram : stage->reads());
+    mixed |= stage->role() == StageRole::pre_aggregator;
+    if (stage->role() == StageRole::rule) rule = stage.get();
+    has_meta |= stage->role() == StageRole::meta_aggregator;
+  }
+  if (rule != nullptr) gram_rule = rule->as_gram_rule();
+  if (gram_rule != nullptr) {
+    memory = gram_rule->memory(pipeline->rows_out());
+    weighted = gram_rule->output() == GramOutput::sum && !(gram_rule->noise() > 0);
+  }
+  kept = memory.rows(pipeline->rows_out());
+  stack = m + views * kept;
+  pipeline->check_trusted(job.trusted != nullptr);
+  // Views differ in their mixing, and so do inboxes from which somebody is absent.
+  if (job.inboxes.mixing == nullptr && (views > 1 || job.present != nullptr)) {
+    identity = Array<double>(exec, static_cast<std::size_t>(count) * n * m);
+    parallel_for(exec, "identity", static_cast<std::int64_t>(identity.size()), Identity{n, m, identity.data()});
+    job.inboxes.mixing = identity.data();
+  }
+  if (job.inboxes.mixing != nullptr && reads == Reads::norms) reads = Reads::gram;
+  make_room();
+  if (rule == nullptr || rule->as_custom() == nullptr) return;
+  CustomStage::Job inner;
+  inner.inboxes = {job.inboxes.base, pipeline->rows_out(), rule_mixing.data()};
+  if (present_count != nullptr) {
+    const auto made = std::count_if(pipeline->stages().begin(), pipeline->stages().end(),
+                                    [](const auto& stage) { return stage->as_pre_aggregator() != nullptr; });
+    inner.inboxes.size = {pipeline->rows_out(), made == 0 ? present_count : work.sizes[(made - 1) % 2].data()};
+    inner.inboxes.absent = absentees(work);
+    if (pipeline->rows_out() == n) inner.workers = workers;
+  }
+  inner.f = {pipeline->f(), present_count == nullptr ? nullptr : declared.data()};
+  inner.seeds = job.seeds, inner.round = job.round;
+  inner.out = anchor_rows.data();
+  inner.models = job.models;
+  custom = rule->as_custom()->bind(exec, inner);
+}
 
-  RowStore memory, anchor, rehearsed;
-  Array<float*> memory_rows, anchor_rows, rehearsed_rows;
-  Array<const float*> table;  ///< [count][m + kept + 1]
-  Array<double> gram_parts, products, dot_parts, dot_products;
-  Array<double> rule_mixing, rule_base, variant_mixing, variant_weights, measure_parts;
-  std::unique_ptr<CustomStage::Bound> custom;
-  detail::Workspace work, rehearsal;
+void Defense::State::make_room() {
+  const auto inboxes = static_cast<std::size_t>(count), stacks = inboxes / static_cast<std::size_t>(views);
+  if (kept > 0) {
+    const int owned = kept - (memory.row == MemoryRow::trusted);
+    std::vector<float*> last;
+    own_rows = RowStore(exec, std::int64_t{count} * owned, d);
+    kept_rows = Array<float*>(exec, inboxes * kept);
+    parallel_for(exec, "kept table", static_cast<std::int64_t>(kept_rows.size()),
+                 detail::KeptTable{own_rows.row(0), padded(d), kept, owned, job.trusted, kept_rows.data()});
+    stack_table = Array<const float*>(exec, stacks * stack);
+    parallel_for(exec, "stack table", static_cast<std::int64_t>(stack_table.size()),
+                 detail::ExtendTable{job.inboxes.base, kept_rows.data(), views * kept, nullptr, stack_table.data()});
+    for (int c = 0; c < count && memory.row == MemoryRow::last_output; ++c)
+      last.push_back(own_rows.row(std::int64_t{c + 1} * owned - 1));
+    last_rows = Array<float*>(exec, last);
+    if (memory.row == MemoryRow::way && job.models != nullptr) start_rows = RowStore(exec, count, d);
+  }
+  numbers = Array<double>(exec, inboxes * memory.numbers);
+  updates = Array<SumUpdate>(exec, inboxes * memory.sums * pipeline->rows_out());
+  if (rule != nullptr && !weighted) {
+    anchor = RowStore(exec, count, d);
+    anchor_rows = Array<float*>(exec, anchor.pointers());
+    if (has_meta) make_room_for_dots();
+  }
+  if (gram_rule != nullptr && gram_rule->output() == GramOutput::median)
+    hidden = Array<double>(exec, inboxes * pipeline->rows_out() * m);
+  if (reads != Reads::nothing) {
+    gram_parts = Array<double>(exec, gram_scratch(exec, stack_rows().stacks()));
+    products = Array<double>(exec, stacks * stack * stack);
+  }
+  workers = job.workers, present_count = job.inboxes.size.of;
+  if (job.present != nullptr) {
+    own_workers = Array<int>(exec, inboxes * n);
+    own_count = Array<int>(exec, inboxes);
+    workers = own_workers.data(), present_count = own_count.data();
+  }
+  if (present_count != nullptr) declared = Array<int>(exec, inboxes), absent = Array<int>(exec, inboxes);
+  work = detail::Workspace(exec, *pipeline, count, 1, m, kept, stack, present_count != nullptr);
+  rule_mixing = Array<double>(exec, inboxes * std::max(n, pipeline->rows_out()) * m);
+  if (memory.row == MemoryRow::last_output) rule_base = Array<double>(exec, inboxes * (stack + 1));
+}
 
-  State(Exec& exec_, std::shared_ptr<const Pipeline> pipeline_, const Job& job_)
-      : exec(exec_),
-        pipeline(std::move(pipeline_)),
-        job(job_),
-        count(job.inboxes.base.count),
-        n(job.inboxes.n),
-        m(job.inboxes.base.m),
-        d(job.inboxes.base.d) {
-    // Behind a mixing, the messages' norms are made of all products of the base rows.
-    bool mixed = job.inboxes.mixing != nullptr;
-    for (const auto& stage : pipeline->stages()) {
-      const bool of_mixtures = mixed && stage->reads() == Reads::norms;
-      reads = std::max(reads, of_mixtures ? Reads::gram : stage->reads());
-      mixed |= stage->role() == StageRole::pre_aggregator;
-      if (stage->role() == StageRole::rule) rule = stage.get();
-      has_meta |= stage->role() == StageRole::meta_aggregator;
-    }
-    if (rule != nullptr) gram_rule = rule->as_gram_rule();
-    const MemoryRow memory_row = gram_rule != nullptr ? gram_rule->memory_row() : MemoryRow::none;
-    kept = memory_row != MemoryRow::none ? 1 : 0;
-    remembers = memory_row == MemoryRow::last_output;
-    pipeline->check_trusted(job.trusted != nullptr);
+void Defense::State::make_room_for_dots() {
+  if (dot_products.size() != 0) return;
+  dot_parts = Array<double>(exec, dot_scratch(stack_rows()));
+  dot_products = Array<double>(exec, static_cast<std::size_t>(count) * (stack + 1));
+  if (weighted || anchor.rows() == 0) return;
+  anchored_table = Array<const float*>(exec, static_cast<std::size_t>(count) * (stack + 1));
+  parallel_for(
+      exec, "anchored table", static_cast<std::int64_t>(anchored_table.size()),
+      detail::ExtendTable{job.inboxes.base, kept_rows.data(), views * kept, anchor_rows.data(), anchored_table.data()});
+}
 
-    if (remembers) memory = RowStore(exec, count, d), memory_rows = Array<float*>(exec, memory.pointers());
-    if (rule != nullptr && gram_rule == nullptr)
-      anchor = RowStore(exec, count, d), anchor_rows = Array<float*>(exec, anchor.pointers());
-    table = Array<const float*>(exec, static_cast<std::size_t>(count) * (m + kept + 1));
+Rows Defense::State::stack_rows() const {
+  return kept == 0 ? job.inboxes.base : Rows{count, stack, d, stack_table.data(), views};
+}
+
+Rows Defense::State::anchored_rows() const { return {count, stack + 1, d, anchored_table.data(), 1}; }
+
+void Defense::State::list_present() {
+  if (job.present != nullptr)
+    parallel_for(exec, "list present", count,
+                 detail::ListPresent{job.present, n, own_workers.data(), own_count.data()});
+  if (present_count != nullptr)
     parallel_for(
-        exec, "extend table", static_cast<std::int64_t>(table.size()),
-        detail::ExtendTable{job.inboxes.base.row, kept_rows(), anchor_rows.data(), m, m + kept + 1, table.data()});
-    if (reads != Reads::nothing) {
-      gram_parts = Array<double>(exec, gram_scratch(exec, gram_rows()));
-      products = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept) * (m + kept));
-    }
-    if (gram_rule == nullptr && rule != nullptr && has_meta) allocate_dots();
-    work = detail::Workspace(exec, *pipeline, count, 1, m, kept);
-    rule_mixing = Array<double>(exec, static_cast<std::size_t>(count) * std::max(n, pipeline->rows_out()) * m);
-    if (remembers) rule_base = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept + 1));
-    if (rule != nullptr && rule->as_custom() != nullptr) {
-      const Inboxes seen{job.inboxes.base, pipeline->rows_out(), rule_mixing.data()};
-      custom =
-          rule->as_custom()->bind(exec, {seen, pipeline->f(), job.seeds, job.round, anchor_rows.data(), job.models});
-    }
+        exec, "count absent", count,
+        detail::CountAbsent{n, pipeline->f(), present_count, job.inboxes.absent.of, absent.data(), declared.data()});
+}
+
+void Defense::State::compute_gram() {
+  list_present();
+  if (reads == Reads::nothing || gram_ready) return;
+  const Phase phase(exec.timer(), "defend: gram", job.label, std::int64_t{count} / views * stack * d * 4);
+  if (start_rows.rows() > 0)
+    parallel_spans(exec, "track model", count, d,
+                   detail::TrackModel{job.models, job.round, padded(d), start_rows.row(0), kept_rows.data(), kept});
+  gram(exec, stack_rows().stacks(), reads == Reads::norms ? GramPart::norms : GramPart::full, gram_parts.data(),
+       products.data());
+  gram_ready = true;
+}
+
+Inboxes Defense::State::seen_inboxes(const double* mixing, const Solved& solved) {
+  const std::int64_t entries = std::int64_t{count} * solved.seen.same * m;
+  const bool as_it_is = weighted || rule == nullptr || rule->as_column_rule() != nullptr;
+  Inboxes seen{job.inboxes.base, solved.seen.same, rule_mixing.data(), solved.seen, absentees(work)};
+  if (solved.mixing == nullptr && mixing == nullptr) {
+    if (as_it_is && memory.sums == 0) seen.mixing = nullptr;
+    if (seen.mixing != nullptr) parallel_for(exec, "identity", entries, Identity{n, n, rule_mixing.data()});
+  } else if (solved.mixing == nullptr) {
+    copy_within(exec, rule_mixing.data(), mixing, sizeof(double) * entries);
+  } else if (mixing == nullptr) {
+    copy_within(exec, rule_mixing.data(), solved.mixing, sizeof(double) * entries);
+  } else {
+    const Multiply compose{solved.mixing, mixing, solved.seen, sizes(work), m, rule_mixing.data()};
+    parallel_for(exec, "compose", compose.entries(count), compose);
   }
+  return seen;
+}
 
-  const float* const* kept_rows() { return kept == 0 ? nullptr : remembers ? memory_rows.data() : job.trusted; }
-
-  /// The base table as the Gram pass reads it: a stack per inbox that leaves out the last row, the anchor's. The
-  /// table's stride is one longer, so a shorter copy is kept when there is memory.
-  Rows gram_rows() {
-    if (kept == 0) return job.inboxes.base;
-    return {count, m + kept, d, short_table()};
+void Defense::State::run_into(const double* given, float* const* out, bool rehearsing) {
+  const double* mixing = of_present(work, given);
+  const double* grams = message_grams(work, mixing);
+  Solved solved{};
+  {
+    const Phase phase(exec.timer(), "defend: solve", job.label);
+    solved = solve_stages(work, grams);
   }
-  const float* const* short_table() {
-    if (short_rows.size() == 0) {
-      short_rows = Array<const float*>(exec, static_cast<std::size_t>(count) * (m + kept));
-      parallel_for(exec, "memory table", static_cast<std::int64_t>(short_rows.size()),
-                   detail::ExtendTable{job.inboxes.base.row, kept_rows(), nullptr, m, m + kept, short_rows.data()});
-    }
-    return short_rows.data();
-  }
-  Array<const float*> short_rows;
-
-  Rows full_rows() const { return {count, m + kept + 1, d, table.data()}; }
-
-  void allocate_dots() {
-    if (dot_products.size() != 0) return;
-    const Rows rows{count, m + kept, d, nullptr};
-    dot_parts = Array<double>(exec, dot_scratch(rows));
-    dot_products = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept + 1));
-  }
-
-  void compute_gram() {
-    if (reads == Reads::nothing || gram_ready) return;
-    const Phase phase(exec.timer(), "defend: gram", job.label, std::int64_t{count} * (m + kept) * d * 4);
-    gram(exec, gram_rows(), reads == Reads::norms ? GramPart::norms : GramPart::full, gram_parts.data(),
-         products.data());
-    gram_ready = true;
-  }
-
-  /// Everything of a pipeline but the passes over d. `mixing`: [problems][n][m] or null.
-  struct Solved {
-    const double* seen_mixing;  ///< [problems][n'][n] of the pre-aggregators, or null
-    int seen;                   ///< n'
-  };
-
-  GramBatch batch(detail::Workspace& w, int rows, int size, const double* grams) const {
-    return {w.problems, rows, pipeline->f(), size, w.variants, grams, job.seeds, job.round, w.scratch.data()};
-  }
-
-  const double* message_grams(detail::Workspace& w, const double* mixing) {
-    if (reads == Reads::nothing) return nullptr;
-    if (mixing == nullptr) return products.data();
-    detail::mix_gram(
-        exec, w.problems,
-        {products.data(), m + kept, w.variants, mixing, n, m, kept, m, reads == Reads::gram, w.messages.data()});
-    return w.messages.data();
-  }
-
-  /// Runs the pre-aggregators and, for a Gram rule, the rule: leaves its weights over raw messages in w.pulled.
-  Solved solve_stages(detail::Workspace& w, const double* grams) {
-    const double* current = grams;
-    const double* mixing = nullptr;
-    int rows = n, side = 0;
-    for (std::size_t s = 0; s < pipeline->stages().size(); ++s) {
-      const Stage& stage = *pipeline->stages()[s];
-      if (const auto* pre = stage.as_pre_aggregator()) {
-        const int made = pre->rows_out(rows);
-        pre->mix(exec, batch(w, rows, rows + kept, current), w.stage.data());
-        double* composed = w.mixing[side].data();
-        if (mixing == nullptr)
-          copy_within(exec, composed, w.stage.data(), sizeof(double) * w.problems * made * rows);
-        else
-          parallel_for(exec, "compose", std::int64_t{w.problems} * made * n,
-                       detail::Multiply{w.stage.data(), mixing, made, rows, n, composed});
-        const Reads later = reads_from(s + 1);
-        if (later != Reads::nothing) {
-          detail::mix_gram(
-              exec, w.problems,
-              {current, rows + kept, 1, w.stage.data(), made, rows, kept, rows, true, w.seen[side].data()});
-          current = w.seen[side].data();
-        }
-        mixing = composed;
-        rows = made;
-        side = 1 - side;
-      } else if (const auto* solver = stage.as_gram_rule()) {
-        solver->solve(exec, batch(w, rows, rows + kept, current), w.stage.data());
-        parallel_for(exec, "pull back", std::int64_t{w.problems} * (n + kept + 1),
-                     detail::PullBack{w.stage.data(), mixing, rows, n, kept, w.pulled.data()});
-      }
-    }
-    return {mixing, rows};
-  }
-
-  /// What the stages from `first` to the rule ask of the Gram matrix; a meta-aggregator looks at the raw messages.
-  Reads reads_from(std::size_t first) const {
-    Reads most = Reads::nothing;
-    for (std::size_t s = first; s < pipeline->stages().size(); ++s)
-      if (pipeline->stages()[s]->role() != StageRole::meta_aggregator)
-        most = std::max(most, pipeline->stages()[s]->reads());
-    return most;
-  }
-
-  void apply_metas(detail::Workspace& w, const double* grams, const double* mixing, bool computed_anchor) {
-    for (const auto& stage : pipeline->stages()) {
-      const auto* meta = stage->as_meta_aggregator();
-      if (meta == nullptr) continue;
-      parallel_for(exec, "anchor gram", std::int64_t{w.problems} * (n + 1) * (n + 1),
-                   detail::AnchorGram{grams, w.pulled.data(), computed_anchor ? dot_products.data() : nullptr, mixing,
-                                      n, kept, m, m + kept, w.anchor_gram.data()});
-      meta->refine(exec, batch(w, n, n + 1, w.anchor_gram.data()), w.stage.data());
-      parallel_for(exec, "refine", std::int64_t{w.problems} * (n + kept + 1),
-                   detail::ApplyRefinement{w.stage.data(), n, n + kept + 1, w.pulled.data()});
+  if (!pipeline->has_rule()) return write_messages(mixing, solved, out);
+  weighs_messages = weighted;
+  if (!weighted) {
+    write_unweighted(mixing, solved, has_meta ? anchor_rows.data() : out, rehearsing);
+    if (has_meta) {
+      const Phase phase(exec.timer(), "defend: dots", job.label, std::int64_t{count} * (stack + 1) * d * 4);
+      dots(exec, stack_rows(), anchor_rows.data(), dot_parts.data(), dot_products.data());
+      parallel_for(exec, "anchor", std::int64_t{count} * (n + kept + 1), SetAnchor{n + kept + 1, work.pulled.data()});
     }
   }
-
-  void to_base(detail::Workspace& w, const double* mixing, double* out) {
-    parallel_for(exec, "to base", std::int64_t{w.problems} * (m + kept + 1),
-                 detail::ToBase{w.pulled.data(), mixing, n, kept, m, out});
-  }
-
-  /// What a column or custom rule reads: the base rows through both mixings.
-  Inboxes seen_inboxes(const double* mixing, const Solved& solved) {
-    const std::int64_t entries = std::int64_t{count} * solved.seen * m;
-    if (solved.seen_mixing == nullptr && mixing == nullptr && custom == nullptr) return {job.inboxes.base, n, nullptr};
-    if (solved.seen_mixing == nullptr && mixing != nullptr) {
-      copy_within(exec, rule_mixing.data(), mixing, sizeof(double) * entries);
-    } else if (mixing == nullptr && solved.seen_mixing != nullptr) {
-      copy_within(exec, rule_mixing.data(), solved.seen_mixing, sizeof(double) * entries);
-    } else if (mixing == nullptr) {
-      parallel_for(exec, "identity", entries, detail::Identity{n, rule_mixing.data()});
-    } else {
-      parallel_for(exec, "compose", entries,
-                   detail::Multiply{solved.seen_mixing, mixing, solved.seen, n, m, rule_mixing.data()});
-    }
-    return {job.inboxes.base, solved.seen, rule_mixing.data()};
-  }
-
-  /// The whole pipeline into `out`.
-  void run_into(const double* mixing, float* const* out, bool rehearsing) {
-    const double* grams = message_grams(work, mixing);
-    Solved solved;
-    {
-      const Phase phase(exec.timer(), "defend: solve", job.label);
-      solved = solve_stages(work, grams);
-    }
-    if (!pipeline->has_rule()) return write_messages(mixing, solved, out);
-    weighs_messages = gram_rule != nullptr;
-    if (gram_rule == nullptr) {
-      const Phase phase(exec.timer(), "defend: rule", job.label, std::int64_t{count} * (m + 1) * d * 4);
-      const Inboxes seen = seen_inboxes(mixing, solved);
-      float* const* target = has_meta || custom != nullptr ? anchor_rows.data() : out;
-      if (custom != nullptr)
-        custom->run(rehearsing);
-      else
-        rule->as_column_rule()->reduce(exec, seen, target);
-      if (!has_meta) {
-        if (custom != nullptr) parallel_spans(exec, "copy", count, d, detail::CopyRows{anchor_rows.data(), out});
-        return;
-      }
-    }
-    if (gram_rule == nullptr) {
-      const Phase phase(exec.timer(), "defend: dots", job.label, std::int64_t{count} * (m + kept + 1) * d * 4);
-      dots(exec, gram_rows(), anchor_rows.data(), dot_parts.data(), dot_products.data());
-      parallel_for(exec, "anchor", std::int64_t{count} * (n + kept + 1),
-                   detail::SetAnchor{n + kept + 1, work.pulled.data()});
-    }
-    if (remembers) to_base(work, mixing, rule_base.data());
-    if (has_meta) apply_metas(work, grams, mixing, gram_rule == nullptr);
+  if (!rehearsing) learn(solved);  // while the stages' room holds the rule's weights
+  if (weighted || has_meta) {
+    if (last_rows.size() != 0) to_base(work, mixing, rule_base.data());
+    if (has_meta) apply_metas(work, grams, mixing, !weighted);
     to_base(work, mixing, work.base.data());
     const Phase phase(exec.timer(), "defend: combine", job.label, std::int64_t{count} * (m + 1) * d * 4);
-    combine(exec, full_rows_without_unused_anchor(), work.base.data(), m + kept + 1, out);
-    if (remembers && !rehearsing) {
-      if (has_meta)
-        combine(exec, full_rows_without_unused_anchor(), rule_base.data(), m + kept + 1, memory_rows.data());
-      else
-        parallel_spans(exec, "remember", count, d, detail::CopyRows{out, memory_rows.data()});
+    combine(exec, weighted ? stack_rows() : anchored_rows(), work.base.data(), stack + 1, out);
+  }
+  if (!rehearsing) remember(mixing, solved, out);
+}
+
+void Defense::State::write_unweighted(const double* mixing, const Solved& solved, float* const* out, bool rehearsing) {
+  const Phase phase(exec.timer(), "defend: rule", job.label, std::int64_t{count} * (m + 1) * d * 4);
+  const Inboxes seen = seen_inboxes(mixing, solved);
+  if (custom != nullptr) {
+    custom->run(rehearsing);
+    if (!has_meta) parallel_spans(exec, "copy", count, d, CopyRows{anchor_rows.data(), out});
+  } else if (gram_rule != nullptr) {
+    if (gram_rule->output() == GramOutput::median) {
+      parallel_for(exec, "hide", std::int64_t{count} * seen.n * m,
+                   detail::HideMessages{work.stage.data(), seen.mixing, seen.sizes(), kept, m, hidden.data()});
+      reduce_columns(exec, {seen.base, seen.n, hidden.data(), seen.size, seen.absent}, detail::MedianOfFinite{}, out);
+    } else {
+      to_base(work, mixing, work.base.data());
+      combine(exec, stack_rows(), work.base.data(), stack + 1, out);
     }
+    if (gram_rule->noise() > 0)
+      parallel_spans(exec, "noise", count, d, detail::AddNoise{job.seeds, job.round, d, gram_rule->noise(), out});
+  } else {
+    rule->as_column_rule()->reduce(exec, seen, out);
   }
+}
 
-  /// A Gram rule has no anchor row: its slot in the table is not to be read.
-  Rows full_rows_without_unused_anchor() { return gram_rule != nullptr ? gram_rows() : full_rows(); }
+void Defense::State::learn(const Solved& solved) {
+  if (gram_rule == nullptr || !gram_rule->learns()) return;
+  gram_rule->learn(exec, batch(work, solved.seen, kept, solved.grams), work.stage.data(), updates.data());
+}
 
-  /// The measure of a rehearsal may need the base products even when no stage does.
-  void need_full_gram() {
-    if (reads == Reads::gram) return;
-    reads = Reads::gram;
-    gram_parts = Array<double>(exec, gram_scratch(exec, gram_rows()));
-    products = Array<double>(exec, static_cast<std::size_t>(count) * (m + kept) * (m + kept));
-  }
+void Defense::State::remember(const double* mixing, const Solved& solved, float* const* out) {
+  if (memory.sums > 0)
+    parallel_spans(exec, "add to sums", count, d,
+                   detail::AddToSums{seen_inboxes(mixing, solved), pipeline->rows_out() == n ? workers : nullptr,
+                                     updates.data(), memory.sums, kept, kept_rows.data()});
+  if (last_rows.size() == 0) return;
+  if (has_meta)
+    combine(exec, stack_rows(), rule_base.data(), stack + 1, last_rows.data());
+  else
+    parallel_spans(exec, "remember", count, d, CopyRows{out, last_rows.data()});
+}
 
-  /// Rehearsal of a column rule: one fused pass over all variants.
-  void measure_columns(const double* mixings, const Solved& solved, int variants, const double* reference,
-                       int direction, double* outcome, double* pull) {
-    ColumnTrial trial{job.inboxes.base, solved.seen, variants, mixings, reference, direction};
-    if (solved.seen_mixing != nullptr) {
-      const std::int64_t entries = std::int64_t{rehearsal.problems} * solved.seen * m;
-      if (static_cast<std::int64_t>(variant_mixing.size()) < entries)
-        variant_mixing = Array<double>(exec, static_cast<std::size_t>(entries));
-      parallel_for(exec, "compose", entries,
-                   detail::Multiply{solved.seen_mixing, mixings, solved.seen, n, m, variant_mixing.data()});
-      trial.mixings = variant_mixing.data();
-    }
-    if (const std::size_t parts = measure_scratch(exec, trial); measure_parts.size() < parts)
-      measure_parts = Array<double>(exec, parts);
-    rule->as_column_rule()->measure(exec, trial, measure_parts.data(), outcome);
-    if (pull == nullptr) return;
-    const Sources sources{trial.mixings, solved.seen, m};
-    parallel_for(exec, "base weights", std::int64_t{rehearsal.problems} * m,
-                 detail::BaseWeights{nullptr, 0, sources, m, m, weights_of_variants(variants)});
-    measure_pull(variant_weights.data(), m, variants, direction, outcome, pull);
-  }
+void Defense::State::base_weights(double* weights, std::int64_t stride) {
+  Sources sources{hidden.size() != 0 ? hidden.data() : rule_mixing.data(), pipeline->rows_out(), m};
+  if (custom != nullptr && custom->sources().rows > 0) sources = custom->sources();
+  const bool weighed = gram_rule != nullptr && gram_rule->output() == GramOutput::sum;
+  parallel_for(
+      exec, "base weights", std::int64_t{count} * m,
+      detail::BaseWeights{weighed || has_meta ? work.base.data() : nullptr, stack, sources, m, stride, weights});
+}
 
-  double* weights_of_variants(int variants) {
-    const auto size = static_cast<std::size_t>(count) * variants * m;
-    if (variant_weights.size() < size) variant_weights = Array<double>(exec, size);
-    return variant_weights.data();
-  }
-
-  void measure_pull(const double* weights, int stride, int variants, int direction, const double* outcome,
-                    double* pull) {
-    parallel_for(exec, "measure pull", std::int64_t{count} * variants,
-                 detail::MeasurePull{weights, products.data(), stride, m + kept, variants, direction, outcome, pull});
-  }
-
-  /// Rehearsal of a Gram rule: nothing of size d is touched.
-  void measure_weights(const double* mixings, const double* grams, int variants, const double* reference, int direction,
-                       double* outcome, double* pull) {
-    if (has_meta) apply_metas(rehearsal, grams, mixings, false);
-    to_base(rehearsal, mixings, rehearsal.base.data());
-    const int size = m + kept;
-    parallel_for(exec, "measure", rehearsal.problems,
-                 detail::MeasureWeights{products.data(), rehearsal.base.data(), reference, size, size + 1, m, variants,
-                                        direction, outcome});
-    if (pull != nullptr) measure_pull(rehearsal.base.data(), size + 1, variants, direction, outcome, pull);
-  }
-
-  /// Rehearsal of anything else: the whole pipeline, once per variant.
-  void measure_outputs(const double* mixings, int variants, const double* reference, int direction, double* outcome,
-                       double* pull) {
-    allocate_dots();
-    const std::int64_t entries = std::int64_t{n} * m;
-    if (rehearsed.rows() == 0) {
-      rehearsed = RowStore(exec, count, d);
-      rehearsed_rows = Array<float*>(exec, rehearsed.pointers());
-      variant_mixing = Array<double>(exec, static_cast<std::size_t>(count * entries));
-    }
-    const int size = m + kept;
-    for (int v = 0; v < variants; ++v) {
-      parallel_for(exec, "variant", count * entries,
-                   detail::PickVariant{mixings, variants, v, entries, variant_mixing.data()});
-      run_into(variant_mixing.data(), rehearsed_rows.data(), true);
-      dots(exec, gram_rows(), rehearsed_rows.data(), dot_parts.data(), dot_products.data());
-      parallel_for(exec, "measure", count,
-                   detail::MeasureOutput{products.data(), dot_products.data(), reference, size, size, m, variants, v,
-                                         direction, outcome});
-      if (pull != nullptr)
-        base_weights(weights_of_variants(variants) + std::int64_t{v} * m, std::int64_t{variants} * m);
-    }
-    if (pull != nullptr) measure_pull(variant_weights.data(), m, variants, direction, outcome, pull);
-  }
-
-  /// After run_into(): the weights of the base rows in each output, `stride` from one output to the next.
-  void base_weights(double* weights, std::int64_t stride) {
-    Sources sources{rule_mixing.data(), pipeline->rows_out(), m};
-    if (custom != nullptr && custom->sources().rows > 0) sources = custom->sources();
-    const bool weighed = gram_rule != nullptr || has_meta;
-    parallel_for(exec, "base weights", std::int64_t{count} * m,
-                 detail::BaseWeights{weighed ? work.base.data() : nullptr, m + kept, sources, m, stride, weights});
-  }
-
-  /// A pipeline of pre-aggregators: out is [count][rows_out].
-  void write_messages(const double* mixing, const Solved& solved, float* const* out) {
-    const Inboxes seen = seen_inboxes(mixing, solved);
-    if (seen.mixing == nullptr) throw UserError("a pipeline needs at least one stage");
-    for (int c = 0; c < count; ++c)
-      for (int i = 0; i < seen.n; ++i)
-        combine(exec, {1, m, d, job.inboxes.base.of(c)}, seen.mixing + (std::int64_t{c} * seen.n + i) * m, m,
-                out + std::int64_t{c} * seen.n + i);
-  }
-};
+void Defense::State::write_messages(const double* mixing, const Solved& solved, float* const* out) {
+  const Inboxes seen = seen_inboxes(mixing, solved);
+  if (seen.mixing == nullptr) throw UserError("a pipeline needs at least one stage");
+  for (int c = 0; c < count; ++c)
+    for (int i = 0; i < seen.n; ++i)
+      combine(exec, {1, m, d, job.inboxes.base.of(c)}, seen.mixing + (std::int64_t{c} * seen.n + i) * m, m,
+              out + std::int64_t{c} * seen.n + i);
+}
 
 Defense::Defense(Exec& exec, std::shared_ptr<const Pipeline> pipeline, const Job& job)
     : state_(std::make_unique<State>(exec, std::move(pipeline), job)) {}
@@ -360,27 +256,6 @@ void Defense::run(bool rehearsal) {
   state_->gram_ready = rehearsal && state_->gram_ready;
 }
 
-void Defense::rehearse(const double* mixings, int variants, const double* reference, int direction, double* outcome,
-                       double* pull) {
-  State& s = *state_;
-  const bool in_column_space = s.rule != nullptr && s.rule->as_column_rule() != nullptr && !s.has_meta;
-  if (!in_column_space) s.need_full_gram();
-  s.compute_gram();
-  if (in_column_space || s.gram_rule != nullptr) {
-    if (s.rehearsal.most_variants < variants)
-      s.rehearsal = detail::Workspace(s.exec, *s.pipeline, s.count, variants, s.m, s.kept);
-    s.rehearsal.use(variants);
-    const double* grams = s.message_grams(s.rehearsal, mixings);
-    const State::Solved solved = s.solve_stages(s.rehearsal, grams);
-    if (in_column_space)
-      s.measure_columns(mixings, solved, variants, reference, direction, outcome, pull);
-    else
-      s.measure_weights(mixings, grams, variants, reference, direction, outcome, pull);
-  } else {
-    s.measure_outputs(mixings, variants, reference, direction, outcome, pull);
-  }
-}
-
 void Defense::base_weights(double* weights) { state_->base_weights(weights, state_->m); }
 
 std::vector<double> Defense::weight_share(int honest) const {
@@ -388,22 +263,24 @@ std::vector<double> Defense::weight_share(int honest) const {
   std::vector<double> shares(static_cast<std::size_t>(s.count), NAN);
   if (!s.weighs_messages) return shares;
   const std::vector<double> weights = s.work.pulled.download();
+  std::vector<int> workers(s.workers == nullptr ? 0 : static_cast<std::size_t>(s.count) * s.n);
+  if (!workers.empty()) copy_from(s.exec, workers.data(), s.workers, workers.size() * sizeof(int));
   for (int c = 0; c < s.count; ++c) {
     double byzantine = 0, all = 0;
     for (int i = 0; i < s.n; ++i) {
       const double weight = std::abs(weights[static_cast<std::size_t>(c) * (s.n + s.kept + 1) + i]);
       all += weight;
-      if (i >= honest) byzantine += weight;
+      if ((workers.empty() ? i : workers[static_cast<std::size_t>(c) * s.n + i]) >= honest) byzantine += weight;
     }
     if (all > 0) shares[static_cast<std::size_t>(c)] = byzantine / all;
   }
   return shares;
 }
 
-WorkerEstimates Defense::worker_estimates() const {
+Observations Defense::observe() const {
   const State& s = *state_;
   const bool whole = s.custom != nullptr && s.pipeline->stages().front().get() == s.rule;
-  return whole ? s.custom->estimates() : WorkerEstimates{};
+  return whole ? s.custom->observe() : Observations{};
 }
 
 }  // namespace gauntlet

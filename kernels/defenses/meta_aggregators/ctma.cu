@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
-#include "kernels/defenses/shared/selection.cuh"
 
 namespace gauntlet {
 namespace {
@@ -22,8 +21,6 @@ struct CenteredTrimmedMeta : GramFunctor {
 
 const Registered<Stage> ctma([](Entry<Stage>& e) {
   e.name = "ctma";
-  e.role = "meta-aggregator";
-  e.space = "gram";
   e.summary = "the mean of the n-f raw messages nearest to the output of the pipeline before it";
   e.formula = "a + (1/(n-f)) sum of (x_i - a) over the n-f x_i nearest to a, a = the output so far";
   e.source = "Dahan, Levy, Fault Tolerant ML: Efficient Meta-Aggregation and Synchronous Training, ICML 2024";

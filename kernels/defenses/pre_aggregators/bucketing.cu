@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/defense.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -9,13 +9,13 @@ struct Bucketing : GramFunctor {
   static constexpr Reads reads = Reads::nothing;
   int size = 2;
 
-  int rows_out(int n) const { return (n + size - 1) / size; }
+  GAUNTLET_HD int rows_out(int n) const { return (n + size - 1) / size; }
   std::size_t scratch(int n) const { return static_cast<std::size_t>(n); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double* keys) const {
     const int n = gram.n, s = size, buckets = (n + size - 1) / size;
     team.each(n, [=](int i) {
-      keys[i] = Random(gram.seed, Purpose::defense, 0, gram.round, static_cast<std::uint32_t>(i)).word[0];
+      keys[i] = Random(gram.seed, DefenseDraw::bucketing, gram.round, static_cast<std::uint32_t>(i)).word[0];
       for (int b = 0; b < buckets; ++b) mixing[std::int64_t{b} * n + i] = 0;
     });
     team.each(n, [=](int i) {
@@ -30,8 +30,6 @@ struct Bucketing : GramFunctor {
 
 const Registered<Stage> bucketing([](Entry<Stage>& e) {
   e.name = "bucketing";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "shuffles the messages and averages them in buckets; ceil(n/size) messages remain";
   e.formula = "y_b = mean of the messages at positions b*size .. b*size+size-1 of a random permutation";
   e.source = "Karimireddy, He, Jaggi, Byzantine-Robust Learning on Heterogeneous Datasets via Bucketing, ICLR 2022";

@@ -8,7 +8,7 @@ struct Clipping : GramFunctor {
   static constexpr Reads reads = Reads::norms;
   double threshold = 2;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     clip_all(team, gram, threshold, mixing);
@@ -17,8 +17,6 @@ struct Clipping : GramFunctor {
 
 const Registered<Stage> clipping([](Entry<Stage>& e) {
   e.name = "clipping";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "scales every longer message down to a fixed norm; a non-finite one becomes zero";
   e.formula = "y_i = x_i min(1, threshold / |x_i|)";
   e.source = "Allouah, Guerraoui, Gupta, Jellouli, Rizk, Stephan, Adaptive Gradient Clipping, ICLR 2025 (baseline)";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/selection.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
 
 struct NearestNeighborMixing : GramFunctor {
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     const int n = gram.n, keep = gram.n - gram.f;
@@ -20,13 +20,11 @@ struct NearestNeighborMixing : GramFunctor {
 
 const Registered<Stage> nnm([](Entry<Stage>& e) {
   e.name = "nnm";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "replaces every message by the mean of its n-f nearest, itself included";
   e.formula = "y_i = mean of the n-f x_j with least |x_j - x_i|";
   e.source = "Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan, Fixing by Mixing, AISTATS 2023";
   e.traits.mean_without_byzantine = true;
-  e.needs = [](int n, int f) { return std::string(n > f ? "" : "n > f"); };
+  e.needs = needs_honest;
   e.kappa = {"8f/(n-f) (1 + kappa)", [](int n, int f, double inner) { return 8.0 * f / (n - f) * (1 + inner); }};
   e.known_answers = {{"", 1, {{0}, {2}, {10}}, {{1}, {1}, {6}}}};
   e.make = [](const Arguments&) { return pre_aggregator(NearestNeighborMixing{}); };

@@ -8,7 +8,7 @@ struct Normalize : GramFunctor {
   static constexpr Reads reads = Reads::norms;
   double length = 1;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double*) const {
     const double target = length;
@@ -23,8 +23,6 @@ struct Normalize : GramFunctor {
 
 const Registered<Stage> normalize([](Entry<Stage>& e) {
   e.name = "normalize";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "scales every message to one length; zero and non-finite ones become zero";
   e.formula = "y_i = length x_i / |x_i|";
   e.source = "Cutkosky, Mehta, Momentum Improves Normalized SGD, ICML 2020";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/defense.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -9,14 +9,14 @@ struct Resampling : GramFunctor {
   static constexpr Reads reads = Reads::nothing;
   int size = 2;
 
-  int rows_out(int n) const { return n; }
+  GAUNTLET_HD int rows_out(int n) const { return n; }
   std::size_t scratch(int n) const { return 2 * static_cast<std::size_t>(n) * static_cast<std::size_t>(size); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* mixing, double* keys) const {
     const int n = gram.n, s = size, slots = n * s;
     double* groups = keys + slots;
     team.each(slots, [=](int q) {
-      keys[q] = Random(gram.seed, Purpose::defense, 1, gram.round, static_cast<std::uint32_t>(q)).word[0];
+      keys[q] = Random(gram.seed, DefenseDraw::resampling, gram.round, static_cast<std::uint32_t>(q)).word[0];
     });
     team.each(slots, [=](int q) {
       int rank = 0;
@@ -34,8 +34,6 @@ struct Resampling : GramFunctor {
 
 const Registered<Stage> resampling([](Entry<Stage>& e) {
   e.name = "resampling";
-  e.role = "pre-aggregator";
-  e.space = "gram";
   e.summary = "n means of `size` messages each, every message being used `size` times";
   e.formula = "y_b = mean of group b of a random deal of `size` copies of every message into n groups";
   e.source = "He, Karimireddy, Jaggi, Byzantine-Robust Learning on Heterogeneous Datasets via Resampling, 2020";

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/anchored.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
-#include "kernels/defenses/shared/selection.cuh"
 
 namespace gauntlet {
 namespace {
 
 /// Row n of the problem is the median.
 struct Aksel : GramFunctor {
-  int keep = 1;
+  bool half = true;
 
   std::size_t scratch(int n) const { return static_cast<std::size_t>(n); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* squares) const {
-    const int n = gram.n;
+    const int n = gram.n, keep = half ? (n + 1) / 2 : n - gram.f;
     team.each(n, [=](int i) { squares[i] = rank_distance2(gram, i, n); });
     mean_of_smallest(
         team, n, keep, [=](int i) { return squares[i]; }, weights);
@@ -24,8 +23,6 @@ struct Aksel : GramFunctor {
 
 const Registered<Stage> aksel([](Entry<Stage>& e) {
   e.name = "aksel";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the mean of the half of the messages nearest to the coordinate-wise median";
   e.formula = "mean of the k x_i with least |x_i - median|, k = floor((n+1)/2), or n-f with keep=n-f";
   e.source = "Boussetta, El Mhamdi, Guerraoui, Maurer, Rouault, AKSEL: Fast Byzantine SGD, OPODIS 2020";
@@ -43,7 +40,7 @@ const Registered<Stage> aksel([](Entry<Stage>& e) {
                      {"keep=n-f", 1, {{0, 0}, {1, 0}, {4, 1}, {2, 9}}, {{5.0f / 3, 1.0f / 3}}}};
   e.make = [](const Arguments& a) {
     Aksel rule;
-    rule.keep = a.is("keep", "half") ? (a.n() + 1) / 2 : a.n() - a.f();
+    rule.half = a.is("keep", "half");
     return anchored_rule(median_of(a), rule);
   };
 });

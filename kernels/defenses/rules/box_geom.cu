@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/geometric_median.cuh"
-#include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 #include "kernels/defenses/shared/subsets.cuh"
-#include "kernels/exec/array.cuh"
-#include "kernels/passes/passes.cuh"
 
 namespace gauntlet {
 namespace {
 
-/// Which messages count: the others, with a number that is not finite, are as good as never sent.
+/// Which messages count: the others, absent or with a number that is not finite, are as good as never sent.
 struct Received {
   const double* products;  ///< [inboxes][n][n]
   int n;
+  PerInbox size;
 
-  GAUNTLET_HD bool operator()(std::int64_t c, int i) const { return products[(c * n + i) * n + i] < INFINITY; }
+  GAUNTLET_HD double product(std::int64_t c, int i, int j) const {
+    const int own = size(c);
+    return i < own && j < own ? products[c * n * n + std::int64_t{i} * own + j] : i == j ? INFINITY : 0;
+  }
+  GAUNTLET_HD bool operator()(std::int64_t c, int i) const { return product(c, i, i) < INFINITY; }
   GAUNTLET_HD int count(std::int64_t c) const {
     int total = 0;
     for (int i = 0; i < n; ++i) total += (*this)(c, i);
@@ -27,16 +29,16 @@ struct Received {
 
 /// One problem per inbox and subset: the Gram matrix with the messages outside the subset masked.
 struct MaskSubsets {
-  const double* products;  ///< [inboxes][n][n]
-  const double* members;   ///< [chunk][n]
-  int n, chunk;
+  Received received;
+  const double* members;  ///< [chunk][n]
+  int chunk;
   double* masked;  ///< [inboxes][chunk][n][n]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t entries = std::int64_t{n} * n, problem = index / entries, entry = index % entries;
-    const std::int64_t i = entry / n, j = entry % n;
+    const int n = received.n, j = static_cast<int>(index % n), i = static_cast<int>(index / n % n);
+    const std::int64_t problem = index / n / n;
     const bool out = i == j && members[problem % chunk * n + i] == 0;
-    masked[index] = out ? INFINITY : products[problem / chunk * entries + entry];
+    masked[index] = out ? INFINITY : received.product(problem / chunk, i, j);
   }
 };
 
@@ -126,121 +128,83 @@ struct Midpoint {
 /// Weights over the base rows from weights over the messages.
 struct ComposeChunk {
   const double* weights;  ///< [inboxes][chunk][n]
-  const double* mixing;   ///< [inboxes][n][m]
-  int n, m, chunk;
+  Inboxes inboxes;
+  int chunk;
   double* out;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t problem = index / m, p = index % m;
-    const double* mix = mixing + problem / chunk * n * m + p;
+    const int n = inboxes.n, m = inboxes.base.m;
+    const std::int64_t problem = index / m, c = problem / chunk, p = index % m;
+    const double* mix = inboxes.mixing + c * n * m + p;
     double total = 0;
-    for (int i = 0; i < n; ++i) add_weighted(total, weights[problem * n + i], mix[std::int64_t{i} * m]);
+    for (int i = 0; i < inboxes.messages(c); ++i)
+      add_weighted(total, weights[problem * n + i], mix[std::int64_t{i} * m]);
     out[index] = total;
   }
 };
 
-class BoxGeom final : public CustomStage {
- public:
-  explicit BoxGeom(GeometricMedian median) : median_(median) {}
+/// All subsets of k as rows of n zeros and ones, in lexicographic order.
+std::vector<double> all_subsets(int n, int k) {
+  std::vector<double> in(static_cast<std::size_t>(n), 0), all;
+  std::fill_n(in.begin(), k, 1.0);
+  do all.insert(all.end(), in.begin(), in.end());
+  while (next_subset(n, in.data()));
+  return all;
+}
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, median_);
+/// Of fewer than n − f messages there are what is left of every subset.
+struct BoxGeom final : CustomRule<GeometricMedian> {
+  using CustomRule::CustomRule;
+  int keep = n - job.f.same;
+  Array<double> members{exec, all_subsets(n, keep)};
+  int subsets = static_cast<int>(members.size()) / n;
+  /// Subsets that are solved at once, in about 64 MiB.
+  int chunk = static_cast<int>(
+      std::clamp<std::int64_t>((std::int64_t{1} << 23) / (2 * std::int64_t{n} * n * count), 1, subsets));
+  RowStore low{exec, count, d}, high{exec, count, d};
+  Array<float*> low_rows{exec, low.pointers()}, high_rows{exec, high.pointers()};
+  MessageProducts products{exec, job};
+  Array<int> left_out{exec, static_cast<std::size_t>(count) * chunk};
+  Array<double> masked = doubles(static_cast<std::size_t>(chunk) * n * n), scratch = doubles(chunk * given.scratch(n));
+  Array<double> weights = doubles(static_cast<std::size_t>(chunk) * n);
+  Array<double> base_weights = doubles(static_cast<std::size_t>(chunk) * m);
+
+  void run(bool) override {
+    const Received received{products.compute(), n, size};
+    for (int from = 0; from < subsets; from += chunk) widen(received, from, std::min(chunk, subsets - from));
+    parallel_spans(exec, "midpoint", count, d,
+                   Midpoint{job.inboxes, received, keep, low_rows.data(), high_rows.data(), job.out});
   }
 
- private:
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, GeometricMedian median_)
-        : exec(exec_), job(job_), median(median_), n(job.inboxes.n), keep(n - job.f), count(job.inboxes.base.count) {
-      const auto inboxes = static_cast<std::size_t>(count), m = static_cast<std::size_t>(job.inboxes.base.m);
-      for (auto* box : {&low, &high}) {
-        box->store = RowStore(exec, count, job.inboxes.base.d);
-        box->rows = Array<float*>(exec, box->store.pointers());
-      }
-      parts = Array<double>(exec, gram_scratch(exec, job.inboxes.base));
-      products = Array<double>(exec, inboxes * m * m);
-      seen = Array<double>(exec, inboxes * n * n);
-      list_subsets();
-      const std::size_t problems = inboxes * static_cast<std::size_t>(chunk);
-      masked = Array<double>(exec, problems * n * n);
-      scratch = Array<double>(exec, problems * median.scratch(n));
-      left_out = Array<int>(exec, problems);
-      weights = Array<double>(exec, problems * n);
-      base_weights = Array<double>(exec, problems * m);
-    }
-
-    /// All subsets as rows of zeros and ones, and how many of them are solved at once in about 64 MiB.
-    void list_subsets() {
-      std::vector<double> in(static_cast<std::size_t>(n), 0), all;
-      std::fill_n(in.begin(), keep, 1.0);
-      do all.insert(all.end(), in.begin(), in.end());
-      while (next_subset(n, in.data()));
-      subsets = static_cast<int>(all.size() / in.size());
-      members = Array<double>(exec, all);
-      const std::int64_t room = (std::int64_t{1} << 23) / (2 * std::int64_t{n} * n * count);
-      chunk = static_cast<int>(std::clamp<std::int64_t>(room, 1, subsets));
-    }
-
-    void run(bool) override {
-      const Rows& base = job.inboxes.base;
-      gram(exec, base, GramPart::full, parts.data(), products.data());
-      detail::mix_gram(exec, count,
-                       {products.data(), base.m, 1, job.inboxes.mixing, n, base.m, 0, 0, true, seen.data()});
-      for (int from = 0; from < subsets; from += chunk) solve_chunk(from, std::min(chunk, subsets - from));
-      parallel_spans(exec, "midpoint", count, base.d,
-                     Midpoint{job.inboxes, received(), keep, low.rows.data(), high.rows.data(), job.out});
-    }
-
-    Received received() const { return {seen.data(), n}; }
-
-    void solve_chunk(int from, int size) {
-      const Rows& base = job.inboxes.base;
-      const int problems = count * size;
-      const double* in = members.data() + std::int64_t{from} * n;
-      parallel_for(exec, "mask subsets", std::int64_t{problems} * n * n,
-                   MaskSubsets{seen.data(), in, n, size, masked.data()});
-      parallel_for(exec, "leave out subsets", problems, LeaveOut{received(), in, keep, size, left_out.data()});
-      detail::solve(exec, GramBatch{problems, n, job.f, n, size, masked.data(), job.seeds, job.round, scratch.data()},
-                    median, weights.data(), n);
-      parallel_for(exec, "compose", std::int64_t{problems} * base.m,
-                   ComposeChunk{weights.data(), job.inboxes.mixing, n, base.m, size, base_weights.data()});
-      parallel_spans(
-          exec, "widen box", count, base.d,
-          WidenBox{base, base_weights.data(), left_out.data(), size, from == 0, low.rows.data(), high.rows.data()});
-    }
-
-    struct Corner {
-      RowStore store;
-      Array<float*> rows;
-    };
-
-    Exec& exec;
-    Job job;
-    GeometricMedian median;
-    int n, keep, count, subsets = 0, chunk = 1;
-    Corner low, high;
-    Array<int> left_out;
-    Array<double> parts, products, seen, members, masked, scratch, weights, base_weights;
-  };
-
-  GeometricMedian median_;
+  /// Solves some of the subsets and takes their medians into the box.
+  void widen(const Received& received, int from, int some) {
+    const std::int64_t problems = std::int64_t{count} * some;
+    const double* in = members.data() + std::int64_t{from} * n;
+    parallel_for(exec, "mask subsets", problems * n * n, MaskSubsets{received, in, some, masked.data()});
+    parallel_for(exec, "leave out subsets", problems, LeaveOut{received, in, keep, some, left_out.data()});
+    GramBatch all = batch(masked.data(), scratch, some);
+    all.n = n;
+    solve(exec, all, given, weights.data(), n);
+    parallel_for(exec, "compose", problems * m, ComposeChunk{weights.data(), job.inboxes, some, base_weights.data()});
+    parallel_spans(
+        exec, "widen box", count, d,
+        WidenBox{base, base_weights.data(), left_out.data(), some, from == 0, low_rows.data(), high_rows.data()});
+  }
 };
 
 const Registered<Stage> box_geom([](Entry<Stage>& e) {
   e.name = "box-geom";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the middle of the box that holds the trusted values and the geometric medians of all n-f messages";
   e.formula =
       "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the medians of n-f messages";
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
-  e.needs = [](int n, int f) {
-    const std::string subsets = all_subsets_needs(n, f);
-    return subsets.empty() && n > column_limit ? "n <= " + std::to_string(column_limit) : subsets;
-  };
+  e.needs = {"n > 2f and C(n, f) <= 100000 (tries all subsets)",
+             few_subsets,
+             {{"n <= " + std::to_string(column_limit), [](int n, int) { return n <= column_limit; }}}};
   e.kappa = {"n-f, derived", trusted_box_kappa};
   e.known_answers = {{"", 0, {{0, 0}, {2, 0}, {2, 2}, {0, 2}}, {{1, 1}}}, {"", 1, {{1}, {1}, {1}, {9}}, {{1}}}};
-  e.make = [](const Arguments&) { return std::make_unique<BoxGeom>(GeometricMedian{}); };
+  e.make = [](const Arguments&) { return custom_rule<BoxGeom>(GeometricMedian{}); };
 });
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cfloat>
 
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 
@@ -13,6 +14,8 @@ namespace {
 struct BoxMean {
   static constexpr bool sorted = true;
   int f = 0;
+
+  GAUNTLET_HD BoxMean without(int absent) const { return {f > absent ? f - absent : 0}; }
 
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
@@ -40,8 +43,6 @@ struct BoxMean {
 
 const Registered<Stage> box_mean([](Entry<Stage>& e) {
   e.name = "box-mean";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "the middle of the box that holds the trusted values and the means of all n-f messages";
   e.formula = "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the means of n-f messages";
   e.source =

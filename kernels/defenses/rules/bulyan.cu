@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/krum_score.cuh"
 #include "kernels/defenses/shared/median.cuh"
-#include "kernels/exec/array.cuh"
-#include "kernels/passes/passes.cuh"
 
 namespace gauntlet {
 namespace {
@@ -16,7 +14,10 @@ struct KrumSelection : GramFunctor {
   int power = 2;
   int m = 1;  ///< messages in the first mean; not in the paper's form
 
-  int picks(int n, int f) const { return n - 2 * f - (form == Form::paper ? 0 : 2); }
+  GAUNTLET_HD int picks(int n, int f) const {
+    const int all = n - 2 * f - (form == Form::paper ? 0 : 2);
+    return all > 1 ? all : 1;
+  }
   std::size_t scratch(int n) const { return 2 * static_cast<std::size_t>(n); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* selection, double* scratch) const {
@@ -31,10 +32,10 @@ struct KrumSelection : GramFunctor {
   }
 
   GAUNTLET_HD void by_scores_of_the_rest(const Team& team, const Gram& gram, double* selection, double* taken) const {
-    const int n = gram.n, f = gram.f, picks = n - 2 * f;
+    const int n = gram.n, f = gram.f, all = picks(n, f);
     const KrumScore krum{0, power};
     team.each(n, [=](int i) { taken[i] = 0; });
-    for (int pick = 0; pick < picks; ++pick) {
+    for (int pick = 0; pick < all; ++pick) {
       // Among r messages the score counts r − f − 2 neighbors; the paper's last rounds would leave none.
       const int left = n - pick - f - 2, neighbors = left > 1 ? left : 1;
       const int best = team.argmin(n, [=](int i) -> double {
@@ -52,7 +53,7 @@ struct KrumSelection : GramFunctor {
   /// Scores that are computed once; `subtracted`: less the distances to those of the nearest that are picked already.
   GAUNTLET_HD void by_first_scores(const Team& team, const Gram& gram, double* selection, double* taken,
                                    double* scores) const {
-    const int n = gram.n, f = gram.f, picks = n - 2 * f - 2;
+    const int n = gram.n, f = gram.f, all = picks(n, f);
     const bool subtracts = form == Form::subtracted;
     const int neighbors = subtracts ? n - f - 2 : m;
     const KrumScore krum{neighbors, power};
@@ -60,8 +61,9 @@ struct KrumSelection : GramFunctor {
       taken[i] = 0;
       scores[i] = ranked(gram, i, krum(gram, i));
     });
-    for (int pick = 0; pick < picks; ++pick) {
-      const int last = n - f - 2 - pick, kept = subtracts ? m - pick : m < last ? m : last;
+    for (int pick = 0; pick < all; ++pick) {
+      const int last = n - f - 2 - pick, next = subtracts ? m - pick : m < last ? m : last;
+      const int kept = next > 1 ? next : 1;
       const int best = team.argmin(n, [=](int i) -> double { return taken[i] != 0 ? INFINITY : scores[i]; });
       team.each(n, [=](int i) {
         int before = 0;
@@ -85,75 +87,64 @@ struct KrumSelection : GramFunctor {
   }
 };
 
-/// Per coordinate, the mean of the `keep` values nearest to the median of those picked.
+/// How many each inbox picks.
+struct CountPicks {
+  KrumSelection select;
+  PerInbox n, f;
+  int* picks;
+
+  GAUNTLET_HD void operator()(std::int64_t c) const { picks[c] = select.picks(n(c), f(c)); }
+};
+
+/// Per coordinate, the mean of the values nearest to the median of those picked, all but 2f of them.
 struct NearestToMedian {
   static constexpr bool sorted = true;
   Median center;
-  int keep;
+  int f;
+
+  GAUNTLET_HD NearestToMedian without(int absent) const { return {center, f > absent ? f - absent : 0}; }
 
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
-    return mean_nearest(column, center(column), keep);
+    return mean_nearest(column, center(column), column.n - 2 * f);
   }
 };
 
-class Bulyan final : public CustomStage {
- public:
-  Bulyan(KrumSelection selection, Median center) : selection_(selection), center_(center) {}
+struct Choice {
+  KrumSelection select;
+  Median center;
+};
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, selection_, center_);
+struct Bulyan final : CustomRule<Choice> {
+  using CustomRule::CustomRule;
+  /// An inbox with fewer messages may pick more of them.
+  int most = size.of == nullptr ? given.select.picks(n, job.f.same) : n;
+  MessageProducts products{exec, job};
+  Array<double> scratch = doubles(given.select.scratch(n)), selection = doubles(most * n), mixing = doubles(most * m);
+  Array<int> counts{exec, static_cast<std::size_t>(count)};
+  PerInbox picks = {most, size.of == nullptr ? nullptr : counts.data()};
+
+  void run(bool) override {
+    solve(exec, batch(products.compute(), scratch), given.select, selection.data(), std::int64_t{most} * n);
+    if (size.of != nullptr)
+      parallel_for(exec, "count picks", count, CountPicks{given.select, size, job.f, counts.data()});
+    const Multiply compose{selection.data(), job.inboxes.mixing, picks, size, m, mixing.data()};
+    parallel_for(exec, "compose", compose.entries(count), compose);
+    reduce_columns(exec, {base, most, mixing.data(), picks, job.inboxes.absent},
+                   NearestToMedian{given.center, job.f.same}, job.out);
   }
 
- private:
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, KrumSelection select_, Median center_)
-        : exec(exec_), job(job_), select(select_), center(center_), n(job.inboxes.n), picks(select.picks(n, job.f)) {
-      const auto count = static_cast<std::size_t>(job.inboxes.base.count),
-                 m = static_cast<std::size_t>(job.inboxes.base.m);
-      parts = Array<double>(exec, gram_scratch(exec, job.inboxes.base));
-      products = Array<double>(exec, count * m * m);
-      seen = Array<double>(exec, count * n * n);
-      scratch = Array<double>(exec, count * select.scratch(n));
-      selection = Array<double>(exec, count * picks * n);
-      mixing = Array<double>(exec, count * picks * m);
-    }
-
-    void run(bool) override {
-      const Rows& base = job.inboxes.base;
-      const int count = base.count, m = base.m;
-      gram(exec, base, GramPart::full, parts.data(), products.data());
-      detail::mix_gram(exec, count, {products.data(), m, 1, job.inboxes.mixing, n, m, 0, 0, true, seen.data()});
-      detail::solve(exec, GramBatch{count, n, job.f, n, 1, seen.data(), job.seeds, job.round, scratch.data()}, select,
-                    selection.data(), std::int64_t{picks} * n);
-      parallel_for(exec, "compose", std::int64_t{count} * picks * m,
-                   detail::Multiply{selection.data(), job.inboxes.mixing, picks, n, m, mixing.data()});
-      reduce_columns(exec, Inboxes{base, picks, mixing.data()}, NearestToMedian{center, picks - 2 * job.f}, job.out);
-    }
-
-    Sources sources() const override { return {mixing.data(), picks, job.inboxes.base.m}; }
-
-    Exec& exec;
-    Job job;
-    KrumSelection select;
-    Median center;
-    int n, picks;
-    Array<double> parts, products, seen, scratch, selection, mixing;
-  };
-
-  KrumSelection selection_;
-  Median center_;
+  Sources sources() const override { return {mixing.data(), most, m}; }
 };
 
 const Registered<Stage> bulyan([](Entry<Stage>& e) {
   e.name = "bulyan";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "picks n-2f messages by repeated Krum, then averages the n-4f values nearest the median per coordinate";
   e.formula =
       "S: n-2f times the Krum choice among the rest (r left: max(r-f-2, 1) neighbors); mean of n-4f nearest median";
   e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning in Byzantium, ICML 2018";
   e.traits.mean_without_byzantine = true;
+  e.traits.permutation_invariant = false;  // of two that are each other's nearest, the first is picked
   e.parameters = {word("power", "2", "exponent of the distance in the score", {"1", "2", "4"}), even_parameter(),
                   word("form", "paper",
                        "initial: ByzantineMomentum's, with power=1, even=lower: n-2f-2 picks by the scores of the "
@@ -161,11 +152,10 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
                        "less the distances to neighbors picked",
                        {"paper", "initial", "subtracted"}),
                   count("m", "n-f-2", "how many the first pick averages, not in form=paper", 1)};
-  e.needs = [](int n, int f) {
-    return std::string(n >= 4 * f + 3 && n <= column_limit ? "" : "4f + 3 <= n <= " + std::to_string(column_limit));
-  };
+  e.needs = {"4f + 3 <= n <= " + std::to_string(column_limit),
+             [](int n, int f) { return n >= 4 * f + 3 && n <= column_limit; }};
   // Without Byzantine messages the subtracted scores of the last picks would be rounding errors.
-  e.needs_with = {{"form", [needs = e.needs](int n, int f) { return f > 0 ? needs(n, f) : "f > 0"; }}};
+  e.needs_with = {{"form", {"f > 0", [](int, int f) { return f > 0; }, {e.needs}}}};
   // Whichever n - 2f are picked, per coordinate at least (n-4f)/2 of S lie beyond their median m as seen from mean_S,
   // so (m - mean_S)^2 <= rV. Of the picks n - 3f are of S, so the n - 4f nearest to m are on average, in squares, no
   // farther from it than these: r/2 (V + rV). Twice the sum of both bounds the result.
@@ -187,7 +177,7 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
         throw UserError("bulyan: m = " + std::to_string(selection.m) + " is out of range " + std::to_string(least) +
                         ".." + std::to_string(most));
     }
-    return std::make_unique<Bulyan>(selection, median_of(a));
+    return custom_rule<Bulyan>(Choice{selection, median_of(a)});
   };
 });
 

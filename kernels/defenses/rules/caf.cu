@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/weighted_covariance.cuh"
 
 namespace gauntlet {
@@ -60,8 +60,6 @@ struct CovarianceFilter : GramFunctor {
 
 const Registered<Stage> caf([](Entry<Stage>& e) {
   e.name = "caf";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "down-weights messages along the leading direction of the covariance until the weights sum to n-2f";
   e.formula =
       "repeat: c_i = c_i (1 - tau_i / max tau), tau_i = <v, x_i - mean_c>^2; mean_c of the least eigenvalue; after " +

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/anchored.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/clipping.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/weiszfeld.cuh"
@@ -14,7 +14,7 @@ struct CenteredClipping : GramFunctor {
   double tau = 10;
   Start start = Start::row;
 
-  MemoryRow memory_row() const { return start == Start::row ? MemoryRow::last_output : MemoryRow::none; }
+  Memory memory(int) const { return {start == Start::row ? MemoryRow::last_output : MemoryRow::none}; }
   std::size_t scratch(int n) const { return 2 * (static_cast<std::size_t>(n) + 1); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* scratch) const {
@@ -36,8 +36,6 @@ struct CenteredClipping : GramFunctor {
 
 const Registered<Stage> centered_clipping([](Entry<Stage>& e) {
   e.name = "centered-clipping";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "moves from the last output by the mean of the messages' deviations, each clipped";
   e.formula = "repeat: v = v + (1/n) sum of (x_i - v) min(1, tau / |x_i - v|), from the last output (zero at first)";
   e.source = "Karimireddy, He, Jaggi, Learning from History for Byzantine Robust Optimization, ICML 2021";
@@ -54,7 +52,7 @@ const Registered<Stage> centered_clipping([](Entry<Stage>& e) {
   e.needs = needs_majority;
   e.known_answers = {{"tau=2", 1, {{1, 0}, {0, 2}, {0, 8}}, {{1.0f / 3, 4.0f / 3}}},
                      {"tau=2, stateless=true", 1, {{1, 0}, {0, 2}, {0, 8}}, {{0.2981424f, 2.0703819f}}}};
-  e.make = [](const Arguments& a) {
+  e.make = Factory<Stage>::usually<GramRule>([](const Arguments& a) -> std::unique_ptr<Stage> {
     CenteredClipping rule;
     rule.iterations = a.count("iterations");
     rule.tau = a.number("tau");
@@ -72,7 +70,7 @@ const Registered<Stage> centered_clipping([](Entry<Stage>& e) {
       throw UserError("centered-clipping: start=median takes n <= " + std::to_string(column_limit) +
                       " messages; n = " + std::to_string(a.n()));
     return anchored_rule(median_of(a), rule);
-  };
+  });
 });
 
 }  // namespace

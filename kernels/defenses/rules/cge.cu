@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
-#include "kernels/defenses/shared/selection.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -16,8 +15,6 @@ struct ComparativeElimination : GramFunctor {
 
 const Registered<Stage> cge([](Entry<Stage>& e) {
   e.name = "cge";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the n-f shortest messages";
   e.formula = "mean of the n-f x_i with least |x_i|";
   e.source = "Gupta, Liu, Vaidya, Byzantine Fault-Tolerant Distributed Machine Learning with Norm-Based CGE, 2021";

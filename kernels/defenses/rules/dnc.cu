@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "kernels/defenses/engine/custom_gram.cuh"
-#include "kernels/defenses/shared/median.cuh"
-#include "kernels/defenses/shared/selection.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/weighted_covariance.cuh"
 #include "kernels/exec/permutation.cuh"
 
@@ -12,12 +10,12 @@ namespace {
 
 /// 1 for the messages that one draw of coordinates keeps, 0 for the others.
 struct KeepUnsuspicious : GramFunctor {
-  int keep = 0;
+  double filter = 1;  ///< how many are removed, as a multiple of f
 
   std::size_t scratch(int n) const { return eigenpair_scratch(n) + 3 * static_cast<std::size_t>(n); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* kept, double* scratch) const {
-    const int n = gram.n, most = keep;
+    const int n = gram.n, most = n - static_cast<int>(fmin(static_cast<double>(n), filter * gram.f));
     double *c = scratch, *spread = c + n, *score = spread + n, *vector = score + n;
     team.each(n, [=](int i) { c[i] = gram.norm(i) < INFINITY ? 1 : 0; });
     team.each(n, [=](int i) { vector[i] = 0; });
@@ -40,13 +38,14 @@ constexpr int message_not_finite = -3;
 /// What each message is made of: see classify_message.
 struct Classify {
   Inboxes inboxes;
-  const double* products;  ///< [count][m][m], of which the diagonal tells the finite rows
+  const double* products;  ///< [stacks][m][m], of which the diagonal tells the finite rows
   int* kinds;              ///< [count][n]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int n = inboxes.n, m = inboxes.base.m;
     const double* mix = inboxes.mixing + index * m;
-    const double* diagonal = products + index / n * m * m;
+    const double* diagonal = products + index / n / inboxes.base.views * m * m;
+    if (index % n >= inboxes.messages(index / n)) return;
     bool finite = true;
     for (int p = 0; p < m; ++p) finite = finite && (mix[p] == 0 || diagonal[p * (m + 1)] < INFINITY);
     const int i = static_cast<int>(index % n);
@@ -74,13 +73,14 @@ struct GatherCoordinates {
 
   GAUNTLET_HD void operator()(int stack, std::int64_t first) const {
     const int c = stack / draws, draw = stack % draws, n = inboxes.n, m = inboxes.base.m;
-    const Permutation place(inboxes.base.d, Random(seeds[c], Purpose::defense, 2, static_cast<std::uint32_t>(*round),
-                                                   static_cast<std::uint32_t>(draw)));
+    const Permutation place(inboxes.base.d,
+                            Random(seeds[c], DefenseDraw::dnc_coordinates, static_cast<std::uint32_t>(*round),
+                                   static_cast<std::uint32_t>(draw)));
     const float* const* table = inboxes.base.of(c);
     for (std::int64_t k = first; k < first + span_width && k < width; ++k) {
       const std::int64_t from = width < inboxes.base.d ? place(k) : k;
       float value = 0;
-      for (int i = 0; i < n; ++i) {
+      for (int i = 0; i < inboxes.messages(c); ++i) {
         const std::int64_t message = std::int64_t{c} * n + i;
         const int kind = kinds[message];
         if (kind >= 0)
@@ -93,97 +93,85 @@ struct GatherCoordinates {
   }
 };
 
+/// The products of the messages that are there, as a Gram problem has them: at the start of its room.
+struct Compact {
+  const double* products;  ///< [stacks][n][n]
+  int n;
+  PerInbox size;
+  double* out;  ///< likewise
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const int i = static_cast<int>(index / n % n), j = static_cast<int>(index % n);
+    const std::int64_t stack = index / n / n;
+    if (const int own = size(stack); i < own && j < own)
+      out[stack * n * n + std::int64_t{i} * own + j] = products[index];
+  }
+};
+
 /// The mean of the messages that every draw kept; zero if there are none.
 struct Intersect {
   const double* kept;  ///< [count][draws][n]
   int draws, n;
+  PerInbox size;
   double* weights;  ///< [count][n]
 
   GAUNTLET_HD void operator()(std::int64_t c) const {
     int members = 0;
-    for (int i = 0; i < n; ++i) {
+    for (int i = 0; i < size(c); ++i) {
       bool in = true;
       for (int t = 0; t < draws; ++t) in = in && kept[(c * draws + t) * n + i] != 0;
       weights[c * n + i] = in;
       members += in;
     }
-    for (int i = 0; i < n && members > 0; ++i) weights[c * n + i] /= members;
+    for (int i = 0; i < size(c) && members > 0; ++i) weights[c * n + i] /= members;
   }
 };
 
-class DivideAndConquer final : public CustomStage {
- public:
-  DivideAndConquer(KeepUnsuspicious select, int draws, int width) : select_(select), draws_(draws), width_(width) {}
+struct Choice {
+  KeepUnsuspicious select;
+  int draws, width;
+};
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, select_, draws_, width_);
+struct DivideAndConquer final : CustomRule<Choice> {
+  using CustomRule::CustomRule;
+  static int memory_rows(const Choice& choice, int n, std::int64_t d) {
+    return d <= choice.width ? n : static_cast<int>((std::int64_t{choice.draws} * n * choice.width + d - 1) / d);
   }
-  int memory_rows(int n, std::int64_t d) const override {
-    return d <= width_ ? n : static_cast<int>((std::int64_t{draws_} * n * width_ + d - 1) / d);
+
+  int draws = given.width < d ? given.draws : 1;
+  std::int64_t width = std::min<std::int64_t>(given.width, d);
+  RowStore sampled{exec, std::int64_t{count} * draws* n, width};
+  Array<const float*> table = table_of(exec, sampled);
+  Rows samples = {count * draws, n, width, table.data()};
+  Array<int> kinds{exec, static_cast<std::size_t>(count) * n};
+  Array<double> norm_parts{exec, gram_scratch(exec, base.stacks())}, norms = doubles(m * m);
+  Array<double> parts{exec, gram_scratch(exec, samples)}, products = doubles(draws * n * n);
+  Array<double> compact = doubles(size.of == nullptr ? 0 : draws * n * n);
+  Array<double> scratch = doubles(draws * given.select.scratch(n)), kept = doubles(draws * n), weights = doubles(n);
+  WeightedOutput output{exec, job};
+
+  void run(bool) override {
+    gram(exec, base.stacks(), GramPart::norms, norm_parts.data(), norms.data());
+    parallel_for(exec, "classify messages", std::int64_t{count} * n, Classify{job.inboxes, norms.data(), kinds.data()});
+    parallel_spans(exec, "sample coordinates", samples.count, width,
+                   GatherCoordinates{job.inboxes, kinds.data(), job.seeds, job.round, draws, width, sampled.row(0)});
+    gram(exec, samples, GramPart::full, parts.data(), products.data());
+    GramBatch problems = batch(products.data(), scratch, draws);
+    if (size.of != nullptr) {
+      parallel_for(exec, "compact", static_cast<std::int64_t>(compact.size()),
+                   Compact{products.data(), n, problems.n, compact.data()});
+      problems.products = compact.data();
+    }
+    solve(exec, problems, given.select, kept.data(), n);
+    parallel_for(exec, "intersect", count, Intersect{kept.data(), draws, n, size, weights.data()});
+    output.write(weights.data());
   }
 
- private:
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, KeepUnsuspicious select_, int draws_, int width_)
-        : exec(exec_),
-          job(job_),
-          select(select_),
-          n(job.inboxes.n),
-          count(job.inboxes.base.count),
-          draws(width_ < job.inboxes.base.d ? draws_ : 1),
-          width(std::min<std::int64_t>(width_, job.inboxes.base.d)),
-          sampled(exec, std::int64_t{count} * draws * n, width),
-          output(exec, job) {
-      const auto pointers = sampled.pointers();
-      table = Array<const float*>(exec, std::vector<const float*>(pointers.begin(), pointers.end()));
-      const auto stacks = static_cast<std::size_t>(count) * draws, m = static_cast<std::size_t>(job.inboxes.base.m);
-      norm_parts = Array<double>(exec, gram_scratch(exec, job.inboxes.base));
-      norms = Array<double>(exec, count * m * m);
-      kinds = Array<int>(exec, static_cast<std::size_t>(count) * n);
-      parts = Array<double>(exec, gram_scratch(exec, stack_rows()));
-      products = Array<double>(exec, stacks * n * n);
-      scratch = Array<double>(exec, stacks * select.scratch(n));
-      kept = Array<double>(exec, stacks * n);
-      weights = Array<double>(exec, static_cast<std::size_t>(count) * n);
-    }
-
-    Rows stack_rows() const { return {count * draws, n, width, table.data()}; }
-
-    void run(bool) override {
-      gram(exec, job.inboxes.base, GramPart::norms, norm_parts.data(), norms.data());
-      parallel_for(exec, "classify messages", std::int64_t{count} * n,
-                   Classify{job.inboxes, norms.data(), kinds.data()});
-      parallel_spans(exec, "sample coordinates", count * draws, width,
-                     GatherCoordinates{job.inboxes, kinds.data(), job.seeds, job.round, draws, width, sampled.row(0)});
-      gram(exec, stack_rows(), GramPart::full, parts.data(), products.data());
-      const GramBatch batch{count * draws, n, job.f, n, draws, products.data(), job.seeds, job.round, scratch.data()};
-      detail::solve(exec, batch, select, kept.data(), n);
-      parallel_for(exec, "intersect", count, Intersect{kept.data(), draws, n, weights.data()});
-      output.write(exec, job, weights.data());
-    }
-
-    Sources sources() const override { return output.sources(job); }
-
-    Exec& exec;
-    Job job;
-    KeepUnsuspicious select;
-    int n, count, draws;
-    std::int64_t width;
-    RowStore sampled;
-    Array<const float*> table;
-    Array<int> kinds;
-    Array<double> norm_parts, norms, parts, products, scratch, kept, weights;
-    WeightedOutput output;
-  };
-
-  KeepUnsuspicious select_;
-  int draws_, width_;
+  Sources sources() const override { return output.sources(); }
 };
 
 const Registered<Stage> dnc([](Entry<Stage>& e) {
   e.name = "dnc";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the mean of the messages that are never among the farthest along the leading direction of a random part";
   e.formula =
       "mean of the intersection over draws of the n-floor(filter f) least <v, x_i - mean>^2 on random coordinates";
@@ -197,8 +185,8 @@ const Registered<Stage> dnc([](Entry<Stage>& e) {
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {9}}, {{1}}}, {"filter=2", 1, {{4}, {5}, {20}, {-90}, {6}}, {{5}}}};
   e.make = [](const Arguments& a) {
     KeepUnsuspicious select;
-    select.keep = a.n() - static_cast<int>(std::min<double>(a.n(), a.number("filter") * a.f()));
-    return std::make_unique<DivideAndConquer>(select, a.count("draws"), a.count("coordinates"));
+    select.filter = a.number("filter");
+    return custom_rule<DivideAndConquer>(Choice{select, a.count("draws"), a.count("coordinates")});
   };
 });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -27,8 +27,6 @@ struct Faba : GramFunctor {
 
 const Registered<Stage> faba([](Entry<Stage>& e) {
   e.name = "faba";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "removes f times the message farthest from the mean of the rest";
   e.formula = "repeat f times: S = S without argmax over S of |x_i - mean of S|; then the mean of S";
   e.source = "Xia, Tao, Hao, Li, FABA: An Algorithm for Fast Aggregation against Byzantine Attacks, IJCAI 2019";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/trusted.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -22,8 +22,6 @@ struct FlTrust : TrustedFunctor {
 
 const Registered<Stage> fltrust([](Entry<Stage>& e) {
   e.name = "fltrust";
-  e.role = "rule";
-  e.space = "gram";
   e.summary =
       "the messages at the length of the server's own, weighted by their cosine with it; zero if none points its way "
       "or the server's own is not finite";

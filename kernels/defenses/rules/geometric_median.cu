@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/shared/geometric_median.cuh"
+#include "kernels/defenses/rule.cuh"
 
-#include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 
 namespace gauntlet {
@@ -9,8 +9,6 @@ namespace {
 
 const Registered<Stage> geometric_median([](Entry<Stage>& e) {
   e.name = "geometric-median";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the point with the least sum of distances to the messages";
   e.formula = "argmin over z of sum of |z - x_i|";
   e.source = "Chen, Su, Xu, Distributed Statistical Machine Learning in Adversarial Settings, POMACS 2017";

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/krum_score.cuh"
 
 namespace gauntlet {
@@ -18,13 +19,11 @@ struct Krum : GramFunctor {
 
 const Registered<Stage> krum([](Entry<Stage>& e) {
   e.name = "krum";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the message with the least sum of distances to its nearest neighbors";
   e.formula = "x_i with least score_i = sum over the q nearest others j of |x_i - x_j|^power";
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";
   e.parameters = krum_parameters();
-  e.needs = krum_needs;
+  e.needs = needs_krum_neighbors;
   e.needs_with = {{"neighbors", needs_majority}};
   // With h = n - f, q = n - f - 2 and V the variance of S: the mean over S of the scores is at most q/(h-1) times that
   // of the sums of squared distances, 2hV, so the chosen x has a score of at most 2hV. Itself included if it is of S,

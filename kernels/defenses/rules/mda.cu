@@ -7,14 +7,12 @@ namespace {
 
 const Registered<Stage> mda([](Entry<Stage>& e) {
   e.name = "mda";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the n-f messages of least diameter, found exactly";
   e.formula = "mean over S = argmin over subsets of n-f messages of max |x_i - x_j|, first in lexicographic order";
   e.source =
       "El Mhamdi, Guerraoui, Guirguis, Hoang, Rouault, Genuinely Distributed Byzantine Machine Learning, PODC 2020";
   e.traits.mean_without_byzantine = true;
-  e.needs = subset_needs;
+  e.needs = needs_subset_search;
   e.kappa = {"8f^2/(n-f), derived", least_diameter_kappa};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {9}}, {{1}}}, {"", 1, {{0}, {4}, {8}}, {{2}}}};
   e.make = [](const Arguments&) { return gram_rule(MinimumDiameterAveraging{}); };

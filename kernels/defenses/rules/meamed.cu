@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/median.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 
@@ -8,18 +9,18 @@ namespace {
 struct Meamed {
   static constexpr bool sorted = true;
   Median center;
-  int keep;
+  int f;
+
+  GAUNTLET_HD Meamed without(int absent) const { return {center, f > absent ? f - absent : 0}; }
 
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
-    return mean_nearest(column, center(column), keep);
+    return mean_nearest(column, center(column), column.n - f);
   }
 };
 
 const Registered<Stage> meamed([](Entry<Stage>& e) {
   e.name = "meamed";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "per coordinate, the mean of the n-f values nearest to the median";
   e.formula =
       "mean of the n-f values x_ik with least |x_ik - median_k| for each coordinate k; of equally near ones below and "
@@ -34,7 +35,7 @@ const Registered<Stage> meamed([](Entry<Stage>& e) {
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {4}, {99}}, {{1.75}}},
                      {"", 3, {{0}, {0}, {0}, {4}, {5}, {6}, {9}}, {{3.75}}},
                      {"", 3, {{0}, {0}, {0}, {4}, {5}, {6}, {7}}, {{5.5}}}};
-  e.make = [](const Arguments& a) { return column_rule(Meamed{median_of(a), a.n() - a.f()}); };
+  e.make = [](const Arguments& a) { return column_rule(Meamed{median_of(a), a.f()}); };
 });
 
 }  // namespace

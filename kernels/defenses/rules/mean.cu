@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/defense.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -15,8 +15,6 @@ struct Mean : GramFunctor {
 const Registered<Stage> mean([](Entry<Stage>& e) {
   e.name = "mean";
   e.aliases = {"average"};
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the average of all messages; one attacker can move it anywhere";
   e.formula = "(1/n) sum of x_i";
   e.source = "McMahan et al., Communication-Efficient Learning of Deep Networks, AISTATS 2017";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 
 namespace gauntlet {
@@ -7,8 +8,6 @@ namespace {
 
 const Registered<Stage> median([](Entry<Stage>& e) {
   e.name = "median";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "the median of every coordinate";
   e.formula = "median of x_1k .. x_nk for each coordinate k";
   e.source = "Yin, Chen, Kannan, Bartlett, Byzantine-Robust Distributed Learning, ICML 2018";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 
+#include "kernels/defenses/engine/custom.cuh"
 #include "kernels/defenses/engine/pipeline.cuh"
-#include "kernels/defenses/engine/pipeline_kernels.cuh"
 
 namespace gauntlet {
 namespace {
@@ -15,7 +15,7 @@ struct Draw {
   const int* round;
 
   GAUNTLET_HD int operator()(std::int64_t c) const {
-    const Random random(seeds[c], Purpose::defense, 3, static_cast<std::uint32_t>(*round), 0);
+    const Random random(seeds[c], DefenseDraw::mixture, static_cast<std::uint32_t>(*round), 0);
     int drawn = 0;
     for (auto left = static_cast<int>(random.below(static_cast<std::uint32_t>(total))); left >= shares[drawn]; ++drawn)
       left -= shares[drawn];
@@ -51,77 +51,53 @@ struct PickWeights {
 
 using Pipelines = std::vector<std::shared_ptr<const Pipeline>>;
 
-class Mixture final : public CustomStage {
- public:
-  Mixture(Pipelines pipelines, std::vector<int> shares, std::string unmet)
-      : pipelines_(std::move(pipelines)), shares_(std::move(shares)), unmet_(std::move(unmet)) {}
+struct Choice {
+  Pipelines pipelines;
+  std::vector<int> shares;
+  std::string unmet;
+};
 
-  std::string unmet_within() const override { return unmet_; }
-  int memory_rows(int, std::int64_t d) const override {
+/// All pipelines run in every round, so that the draw can stay on the device and those with a memory see every round.
+struct Mixture final : CustomRule<Choice> {
+  static std::string unmet_within(const Choice& choice) { return choice.unmet; }
+  static int memory_rows(const Choice& choice, int, std::int64_t d) {
     int rows = 0;
-    for (const auto& pipeline : pipelines_) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows(d);
+    for (const auto& pipeline : choice.pipelines) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows(d);
     return rows;
   }
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, pipelines_, shares_);
+  Mixture(Exec& exec_, const CustomStage::Job& job_, const Choice& given_) : CustomRule(exec_, job_, given_) {
+    for (const auto& pipeline : given.pipelines) {
+      Defense::Job inner;
+      inner.inboxes = job.inboxes, inner.workers = job.workers;
+      inner.seeds = job.seeds, inner.round = job.round;
+      inner.out = out.data() + defenses.size() * static_cast<std::size_t>(count);
+      inner.models = job.models;
+      defenses.push_back(std::make_unique<Defense>(exec, pipeline, inner));
+    }
   }
 
- private:
-  /// All pipelines run in every round, so that the draw can stay on the device and those with a memory see every round.
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, const Pipelines& pipelines, const std::vector<int>& shares_)
-        : exec(exec_),
-          job(job_),
-          count(job.inboxes.base.count),
-          total(std::accumulate(shares_.begin(), shares_.end(), 0)),
-          shares(exec, shares_),
-          outputs(exec, static_cast<std::int64_t>(pipelines.size()) * count, job.inboxes.base.d),
-          out(exec, outputs.pointers()),
-          weights(exec, pipelines.size() * count * job.inboxes.base.m),
-          drawn_weights(exec, static_cast<std::size_t>(count) * job.inboxes.base.m) {
-      for (const auto& pipeline : pipelines) {
-        Defense::Job inner;
-        inner.inboxes = job.inboxes;
-        inner.seeds = job.seeds;
-        inner.round = job.round;
-        inner.out = out.data() + defenses.size() * static_cast<std::size_t>(count);
-        inner.models = job.models;
-        defenses.push_back(std::make_unique<Defense>(exec, pipeline, inner));
-      }
-    }
+  void run(bool rehearsal) override {
+    // What they take is part of a step that is being timed.
+    const bool timed = exec.timer().enabled();
+    exec.timer().enable(false);
+    for (const auto& defense : defenses) defense->run(rehearsal);
+    exec.timer().enable(timed);
+    const Draw draw{shares.data(), std::accumulate(given.shares.begin(), given.shares.end(), 0), job.seeds, job.round};
+    parallel_spans(exec, "pick drawn", count, d, PickDrawn{draw, outputs.row(0), count, padded(d), job.out});
+    if (!rehearsal) return;
+    const int size = count * m;
+    for (std::size_t k = 0; k < defenses.size(); ++k) defenses[k]->base_weights(weights.data() + k * size);
+    parallel_for(exec, "pick drawn", size, PickWeights{draw, weights.data(), count, m, drawn_weights.data()});
+  }
 
-    void run(bool rehearsal) override {
-      // What they take is part of a step that is being timed.
-      const bool timed = exec.timer().enabled();
-      exec.timer().enable(false);
-      for (const auto& defense : defenses) defense->run(rehearsal);
-      exec.timer().enable(timed);
-      const Draw draw{shares.data(), total, job.seeds, job.round};
-      parallel_spans(exec, "pick drawn", count, job.inboxes.base.d,
-                     PickDrawn{draw, outputs.row(0), count, padded(job.inboxes.base.d), job.out});
-      if (!rehearsal) return;
-      const int size = count * job.inboxes.base.m;
-      for (std::size_t k = 0; k < defenses.size(); ++k) defenses[k]->base_weights(weights.data() + k * size);
-      parallel_for(exec, "pick drawn", size,
-                   PickWeights{draw, weights.data(), count, job.inboxes.base.m, drawn_weights.data()});
-    }
+  Sources sources() const override { return {drawn_weights.data(), 1, m, true}; }
 
-    Sources sources() const override { return {drawn_weights.data(), 1, job.inboxes.base.m, true}; }
-
-    Exec& exec;
-    Job job;
-    int count, total;
-    Array<int> shares;
-    RowStore outputs;
-    Array<float*> out;
-    Array<double> weights, drawn_weights;
-    std::vector<std::unique_ptr<Defense>> defenses;
-  };
-
-  Pipelines pipelines_;
-  std::vector<int> shares_;
-  std::string unmet_;
+  Array<int> shares{exec, given.shares};
+  RowStore outputs{exec, static_cast<std::int64_t>(given.pipelines.size()) * count, d};
+  Array<float*> out{exec, outputs.pointers()};
+  Array<double> weights = doubles(given.pipelines.size() * m), drawn_weights = doubles(m);
+  std::vector<std::unique_ptr<Defense>> defenses;
 };
 
 /// The pipeline, or null and the reason in `unmet` where its needs are not met. \throws UserError.
@@ -141,15 +117,13 @@ std::shared_ptr<const Pipeline> inner_pipeline(const std::vector<ComponentText>&
 
 const Registered<Stage> mixture([](Entry<Stage>& e) {
   e.name = "mixture";
-  e.role = "rule";
-  e.space = "custom";
   e.summary =
       "one of several pipelines, drawn anew in every round; all of them run, and see every round if they have a memory";
   e.formula = "y = the output of pipeline k, drawn with probability weights_k / sum of weights";
   e.source = "El Mhamdi, Guerraoui, Rouault, ByzantineMomentum, ICLR 2021 (code)";
   e.parameters = {pipelines("rules", "[krum, median, trimmed-mean]", "what is drawn from; no mixture among them"),
                   list("weights", "[]", "how often each is drawn, in proportion; []: all equally often", 1, 1e6)};
-  e.needs = [](int n, int f) { return std::string(n > f ? "" : "what each of its rules needs"); };
+  e.needs = {"what each of its rules needs", [](int n, int f) { return n > f; }};
   e.known_answers = {{"", 0, {{2, 3}, {2, 3}, {2, 3}}, {{2, 3}}},
                      {"rules=[median, nnm | trimmed-mean(trim=0)], weights=[3, 2]", 0, {{1}, {5}, {2}, {4}}, {{3}}}};
   e.make = [](const Arguments& a) {
@@ -167,7 +141,7 @@ const Registered<Stage> mixture([](Entry<Stage>& e) {
     } catch (const UserError& error) {
       throw UserError("mixture: " + std::string(error.what()));
     }
-    return std::make_unique<Mixture>(std::move(inner), std::move(shares), std::move(unmet));
+    return custom_rule<Mixture>(Choice{std::move(inner), std::move(shares), std::move(unmet)});
   };
 });
 

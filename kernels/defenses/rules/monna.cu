@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
-#include "kernels/defenses/shared/selection.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -20,8 +19,6 @@ struct Monna : GramFunctor {
 
 const Registered<Stage> monna([](Entry<Stage>& e) {
   e.name = "monna";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the n-f messages nearest to one trusted message, itself included";
   e.formula = "mean of the n-f x_i with least |x_i - x_pivot|";
   e.source = "Farhadkhani, Guerraoui, Gupta, Hoang, Pinot, Stephan, Robust Collaborative Learning, ICML 2023";

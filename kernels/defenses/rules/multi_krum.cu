@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/krum_score.cuh"
 
 namespace gauntlet {
@@ -20,15 +21,13 @@ struct MultiKrum : GramFunctor {
 
 const Registered<Stage> multi_krum([](Entry<Stage>& e) {
   e.name = "multi-krum";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the m messages with the best Krum scores";
   e.formula = "mean of the m x_i with least score_i = sum over the q nearest others j of |x_i - x_j|^power";
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";
   e.traits.mean_without_byzantine = true;
   e.parameters = krum_parameters();
   e.parameters.push_back(count("m", "n-f", "messages averaged; at most n-f if the result is to be robust", 1));
-  e.needs = krum_needs;
+  e.needs = needs_krum_neighbors;
   e.needs_with = {{"neighbors", needs_majority}};
   // With h = n - f, V the variance of S and r_i = |x_i - mean_S|^2: the t <= f chosen messages b outside S have scores
   // no greater than any of the t messages of S left out, whose scores are at most h (r_i + V), so h (hV/t + V). Of S,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 #include "kernels/defenses/shared/trimmed_mean.cuh"
 
@@ -8,18 +9,18 @@ namespace {
 struct Phocas {
   static constexpr bool sorted = true;
   TrimmedMean center;
-  int keep;
+  int f;
+
+  GAUNTLET_HD Phocas without(int absent) const { return {center.without(absent), f > absent ? f - absent : 0}; }
 
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
-    return mean_nearest(column, center(column), keep);
+    return mean_nearest(column, center(column), column.n - f);
   }
 };
 
 const Registered<Stage> phocas([](Entry<Stage>& e) {
   e.name = "phocas";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "per coordinate, the mean of the n-f values nearest to the trimmed mean";
   e.formula =
       "mean of the n-f values x_ik with least |x_ik - trimmed-mean_k| for each coordinate k; of equally near ones "
@@ -31,7 +32,7 @@ const Registered<Stage> phocas([](Entry<Stage>& e) {
   e.kappa = {"4f/(n-f) (1 + kappa of trimmed-mean), derived",
              [](int n, int f, double) { return nearest_kappa(n, f, trimmed_mean_kappa(n, f)); }};
   e.known_answers = {{"", 1, {{0}, {1}, {2}, {3}, {99}}, {{1.5}}}};
-  e.make = [](const Arguments& a) { return column_rule(Phocas{trimmed_mean_of(a, "phocas"), a.n() - a.f()}); };
+  e.make = [](const Arguments& a) { return column_rule(Phocas{trimmed_mean_of(a, "phocas"), a.f()}); };
 });
 
 }  // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/weiszfeld.cuh"
 
 namespace gauntlet {
@@ -32,8 +32,6 @@ struct SmoothedWeiszfeld : GramFunctor {
 
 const Registered<Stage> rfa([](Entry<Stage>& e) {
   e.name = "rfa";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "a few smoothed Weiszfeld steps from zero: what several libraries call the geometric median";
   e.formula = "repeat: z = sum of w_i x_i / sum of w_i, w_i = 1 / max(|x_i - z|, nu), from z = 0";
   e.source = "Pillutla, Kakade, Harchaoui, Robust Aggregation for Federated Learning, IEEE TSP 2022";

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/engine/custom_gram.cuh"
-#include "kernels/defenses/shared/median.cuh"
-#include "kernels/defenses/shared/selection.cuh"
+#include "kernels/defenses/rule.cuh"
+#include "kernels/defenses/shared/average.cuh"
 
 namespace gauntlet {
 namespace {
@@ -17,6 +16,7 @@ struct MeasureChunk {
 
   GAUNTLET_HD void operator()(const Team& team, int index) const {
     const int m = inboxes.base.m, message = index / chunks;
+    if (message % inboxes.n >= inboxes.messages(message / inboxes.n)) return;
     const std::int64_t first = std::int64_t{index % chunks} * chunk;
     const int width = static_cast<int>(inboxes.base.d - first < chunk ? inboxes.base.d - first : chunk);
     const float* const* table = inboxes.base.of(message / inboxes.n);
@@ -63,40 +63,46 @@ struct Point {
   }
 };
 
+struct Choice {
+  double lower, upper;
+  GramOutput average;
+};
+
 /// One team per inbox: both filters, and the weights of the clipped messages that pass them.
 struct SignGuardWeights {
   double lower, upper;
-  int n;
+  int most;  ///< messages of an inbox
+  PerInbox size;
   const double* totals;  ///< [count][n][facts]
   double* scratch;       ///< [count][2 n]
   double* out;           ///< [count][n]
 
   GAUNTLET_HD void operator()(const Team& team, int c) const {
-    const int size = n;
-    const double* own = totals + std::int64_t{c} * n * facts;
-    double *norm = scratch + std::int64_t{c} * 2 * n, *cluster = norm + n, *weights = out + std::int64_t{c} * n;
+    const int n = size(c);
+    const double* own = totals + std::int64_t{c} * most * facts;
+    double *norm = scratch + std::int64_t{c} * 2 * most, *cluster = norm + n, *weights = out + std::int64_t{c} * most;
     team.each(n, [=](int i) { norm[i] = own[i * facts] < INFINITY ? sqrt(own[i * facts]) : INFINITY; });
     const double low = kth_smallest(n, (n + 1) / 2, [=](int i) { return norm[i]; });
     const double high = kth_smallest(n, n / 2 + 1, [=](int i) { return norm[i]; });
     const double median = (low + high) / 2;
-    const int chosen = larger_cluster(team, own, norm, cluster);
-    const double least = lower * median, most = upper * median;
+    const int chosen = larger_cluster(team, n, own, norm, cluster);
+    const double shortest = lower * median, longest = upper * median;
     const auto passes = [=](int i) {
-      return norm[i] < INFINITY && norm[i] >= least && norm[i] <= most && cluster[i] == chosen;
+      return norm[i] < INFINITY && norm[i] >= shortest && norm[i] <= longest && cluster[i] == chosen;
     };
-    const double members = team.sum(size, [=](int i) { return passes(i) ? 1.0 : 0.0; });
+    const double members = team.sum(n, [=](int i) { return passes(i) ? 1.0 : 0.0; });
     team.each(n, [=](int i) { weights[i] = passes(i) ? (norm[i] > median ? median / norm[i] : 1) / members : 0; });
   }
 
   /// 2-means of the finite messages' points, from the two farthest apart; leaves 0 or 1 in `cluster` (2: not finite)
   /// and returns the one with more members, 0 if they have as many. Nothing depends on the order of the messages:
   /// cluster 0 starts from the point with fewer positive numbers, and sums of counts are exact.
-  GAUNTLET_HD int larger_cluster(const Team& team, const double* own, const double* norm, double* cluster) const {
-    const int size = n;
+  GAUNTLET_HD static int larger_cluster(const Team& team, int n, const double* own, const double* norm,
+                                        double* cluster) {
     const auto point = [=](int i) { return Point{own[i * facts + 1], own[i * facts + 2]}; };
     const auto farthest = [=](int i) {
       double most = 0;
-      for (int j = 0; j < size; ++j)
+      for (int j = 0; j < n; ++j)
         if (norm[j] < INFINITY) most = fmax(most, point(i).distance2(point(j)));
       return most;
     };
@@ -131,56 +137,26 @@ struct SignGuardWeights {
   }
 };
 
-class SignGuard final : public CustomStage {
- public:
-  SignGuard(double lower, double upper, bool median) : lower_(lower), upper_(upper), median_(median) {}
+struct SignGuard final : CustomRule<Choice> {
+  using CustomRule::CustomRule;
+  int messages = count * n, chunks = static_cast<int>((d + chunk - 1) / chunk);
+  Array<double> parts = doubles(static_cast<std::size_t>(n) * chunks * facts), totals = doubles(n * facts);
+  Array<double> scratch = doubles(2 * n), weights = doubles(n);
+  WeightedOutput output{exec, job, given.average};
 
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, lower_, upper_, median_);
+  void run(bool) override {
+    for_teams(exec, "measure signs", messages * chunks, 256, MeasureChunk{job.inboxes, chunks, parts.data()});
+    parallel_for(exec, "measure signs", std::int64_t{messages} * facts, AddChunks{chunks, parts.data(), totals.data()});
+    for_teams(exec, "solve", count, n,
+              SignGuardWeights{given.lower, given.upper, n, size, totals.data(), scratch.data(), weights.data()});
+    output.write(weights.data());
   }
 
- private:
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job_, double lower_, double upper_, bool median)
-        : exec(exec_),
-          job(job_),
-          lower(lower_),
-          upper(upper_),
-          messages(job.inboxes.base.count * job.inboxes.n),
-          chunks(static_cast<int>((job.inboxes.base.d + chunk - 1) / chunk)),
-          parts(exec, static_cast<std::size_t>(messages) * chunks * facts),
-          totals(exec, static_cast<std::size_t>(messages) * facts),
-          scratch(exec, static_cast<std::size_t>(messages) * 2),
-          weights(exec, static_cast<std::size_t>(messages)),
-          output(exec, job, median) {}
-
-    void run(bool) override {
-      for_teams(exec, "measure signs", messages * chunks, 256, MeasureChunk{job.inboxes, chunks, parts.data()});
-      parallel_for(exec, "measure signs", std::int64_t{messages} * facts,
-                   AddChunks{chunks, parts.data(), totals.data()});
-      for_teams(exec, "solve", job.inboxes.base.count, job.inboxes.n,
-                SignGuardWeights{lower, upper, job.inboxes.n, totals.data(), scratch.data(), weights.data()});
-      output.write(exec, job, weights.data());
-    }
-
-    Sources sources() const override { return output.sources(job); }
-
-    Exec& exec;
-    Job job;
-    double lower, upper;
-    int messages, chunks;
-    Array<double> parts, totals, scratch, weights;
-    WeightedOutput output;
-  };
-
-  double lower_, upper_;
-  bool median_;
+  Sources sources() const override { return output.sources(); }
 };
 
 const Registered<Stage> signguard([](Entry<Stage>& e) {
   e.name = "signguard";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "the mean of the clipped messages of ordinary length whose shares of signs are like most others'";
   e.formula =
       "M = median |x_i|; mean of x_i min(1, M/|x_i|) with lower M <= |x_i| <= upper M in the larger of 2 clusters of "
@@ -200,8 +176,8 @@ const Registered<Stage> signguard([](Entry<Stage>& e) {
     if (a.is("average", "median") && a.n() > column_limit)
       throw UserError("signguard: average=median takes n <= " + std::to_string(column_limit) +
                       " messages; n = " + std::to_string(a.n()));
-    return std::make_unique<SignGuard>(a.number("lower"), a.is("upper", "none") ? INFINITY : a.number("upper"),
-                                       a.is("average", "median"));
+    return custom_rule<SignGuard>(
+        Choice{a.number("lower"), a.is("upper", "none") ? INFINITY : a.number("upper"), average_of(a)});
   };
 });
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
-#include "kernels/exec/array.cuh"
-#include "kernels/passes/column.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -18,24 +16,29 @@ GAUNTLET_HD double log_odds(double rate) {
 /// The mean of `round` earlier values and one more.
 GAUNTLET_HD double running_mean(double mean, double value, int round) { return (round * mean + value) / (round + 1); }
 
-/// What the server knows of every worker. A rate is that of votes against the decoded sign. A sign of zero, on either
-/// side, is half a vote against it, as a coin thrown in its stead would be: zeros make nobody look right or wrong.
+/// What the server knows of every worker; one whose message is absent is thought of as before. A rate is that of votes
+/// against the decoded sign. A sign of zero, on either side, is half a vote against it, as a coin thrown in its stead
+/// would be: zeros make nobody look right or wrong.
 struct Votes {
   Inboxes inboxes;
+  const int* workers;  ///< [count][n]: whose message is which; null: message i is worker i's
   const int* round;
   int initial_rounds;
   bool weighted;    ///< in the initial rounds
   bool learn;       ///< false while an attacker tries
   int chunks;       ///< of columns
-  int* kinds;       ///< [count][n]: see classify_message
-  double* pooled;   ///< [count][n] rates of the initial rounds
-  double* weights;  ///< [count][n] in the initial rounds
-  double* partial;  ///< [count][chunks][n]: votes with the decoded sign less votes against it
-  float* rates;     ///< [count][n][padded d] after them
+  int* kinds;       ///< [count][n] of the messages: see classify_message
+  double* pooled;   ///< [count][n] rates of the workers in the initial rounds
+  double* weights;  ///< [count][n] of the workers in the initial rounds
+  double* partial;  ///< [count][chunks][n]: votes of a message with the decoded sign less votes against it
+  float* rates;     ///< [count][n][padded d] of the workers after them
 
   GAUNTLET_HD bool initial() const { return *round < initial_rounds; }
-  GAUNTLET_HD std::int64_t at(int c, int i) const { return std::int64_t{c} * inboxes.n + i; }
-  GAUNTLET_HD float* rates_of(int c, int i) const { return rates + at(c, i) * padded(inboxes.base.d); }
+  GAUNTLET_HD std::int64_t at(std::int64_t c, int i) const { return c * inboxes.n + i; }
+  GAUNTLET_HD std::int64_t worker(std::int64_t c, int i) const {
+    return workers == nullptr ? at(c, i) : c * inboxes.n + workers[at(c, i)];
+  }
+  GAUNTLET_HD float* rates_of(std::int64_t worker) const { return rates + worker * padded(inboxes.base.d); }
 
   /// Replaces `v`, a span of message i − 1, by that of message i.
   GAUNTLET_HD void read(int c, int i, std::int64_t k, float* v) const {
@@ -53,19 +56,20 @@ struct Votes {
     }
   }
 
-  /// The rate of worker i in column k: in the first round after the initial ones, the pooled one.
+  /// The rate of the worker of message i in column k: in the first round after the initial ones, the pooled one.
   GAUNTLET_HD double rate(int c, int i, std::int64_t k) const {
-    return *round == initial_rounds ? pooled[at(c, i)] : rates_of(c, i)[k];
+    return *round == initial_rounds ? pooled[worker(c, i)] : rates_of(worker(c, i))[k];
   }
 };
 
-/// Before the columns: what each message is made of, and its weight.
+/// Before the columns: what each message is made of, and each worker's weight.
 struct WeighVotes {
   Votes votes;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int n = votes.inboxes.n, m = votes.inboxes.base.m, i = static_cast<int>(index % n);
-    votes.kinds[index] = detail::classify_message(votes.inboxes.mixing + (index - i) * m, m, i);
+    if (i < votes.inboxes.messages(index / n))
+      votes.kinds[index] = detail::classify_message(votes.inboxes.mixing + (index - i) * m, m, i);
     votes.weights[index] = *votes.round > 0 && votes.weighted ? log_odds(votes.pooled[index]) : 1;
   }
 };
@@ -77,7 +81,7 @@ struct DecodeVotes {
 
   GAUNTLET_HD void operator()(Team& team, int index) const {
     const Votes& v = votes;
-    const int n = v.inboxes.n, c = index / v.chunks;
+    const int c = index / v.chunks, n = v.inboxes.messages(c);
     const std::int64_t first = index % v.chunks * decode_chunk, d = v.inboxes.base.d;
     const std::int64_t columns = first + decode_chunk < d ? decode_chunk : d - first;
     const int spans = static_cast<int>((columns + span_width - 1) / span_width);
@@ -98,16 +102,16 @@ struct DecodeVotes {
         for (int l = 0; l < span_width; ++l) total += sign_of(value[l]) * out[c][k + l];
         return static_cast<double>(total);
       });
-      if (team.rank() == 0) v.partial[std::int64_t{index} * n + i] = with;
+      if (team.rank() == 0) v.partial[std::int64_t{index} * v.inboxes.n + i] = with;
     }
   }
 
   GAUNTLET_HD void decode(int c, std::int64_t k, bool initial) const {
     float value[span_width];
     double score[span_width] = {}, most[span_width] = {};
-    for (int i = 0; i < votes.inboxes.n; ++i) {
+    for (int i = 0; i < votes.inboxes.messages(c); ++i) {
       votes.read(c, i, k, value);
-      const double pooled_weight = votes.weights[votes.at(c, i)];
+      const double pooled_weight = votes.weights[votes.worker(c, i)];
       for (int l = 0; l < span_width; ++l) {
         const double weight = initial ? pooled_weight : log_odds(votes.rate(c, i, k + l));
         score[l] += weight * sign_of(value[l]);
@@ -121,9 +125,9 @@ struct DecodeVotes {
 
   GAUNTLET_HD void update_rates(int c, std::int64_t k) const {
     float value[span_width];
-    for (int i = 0; i < votes.inboxes.n; ++i) {
+    for (int i = 0; i < votes.inboxes.messages(c); ++i) {
       votes.read(c, i, k, value);
-      float* rates = votes.rates_of(c, i);
+      float* rates = votes.rates_of(votes.worker(c, i));
       for (int l = 0; l < span_width; ++l) {
         const double against = 0.5 - 0.5 * sign_of(value[l]) * out[c][k + l];
         rates[k + l] = static_cast<float>(running_mean(votes.rate(c, i, k + l), against, *votes.round));
@@ -138,12 +142,13 @@ struct PoolRates {
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     if (!votes.initial()) return;
-    const int n = votes.inboxes.n;
-    const std::int64_t c = index / n, i = index % n;
+    const int n = votes.inboxes.n, i = static_cast<int>(index % n);
+    const std::int64_t c = index / n, worker = votes.worker(c, i);
+    if (i >= votes.inboxes.messages(c)) return;
     double with = 0;
     for (int b = 0; b < votes.chunks; ++b) with += votes.partial[(c * votes.chunks + b) * n + i];
     const double against = 0.5 - 0.5 * with / static_cast<double>(votes.inboxes.base.d);
-    votes.pooled[index] = running_mean(votes.pooled[index], against, *votes.round);
+    votes.pooled[worker] = running_mean(votes.pooled[worker], against, *votes.round);
   }
 };
 
@@ -155,10 +160,10 @@ struct AverageVotes {
 
   GAUNTLET_HD void operator()(const Team& team, int index) const {
     const std::int64_t d = votes.inboxes.base.d;
-    const int n = votes.inboxes.n, c = index / n, i = index % n, t = *votes.round;
+    const int t = *votes.round;
     double weight = t > 0 && votes.weighted ? log_odds(votes.pooled[index]) : 1, rate = votes.pooled[index];
     if (t > votes.initial_rounds) {
-      const float* own = votes.rates_of(c, i);
+      const float* own = votes.rates_of(index);
       const int spans = static_cast<int>((d + span_width - 1) / span_width);
       const auto average = [=](bool weigh) {
         return team.sum(spans, [=](int s) {
@@ -176,61 +181,39 @@ struct AverageVotes {
   }
 };
 
-class FederatedDefense final : public CustomStage {
- public:
-  FederatedDefense(int initial_rounds, bool weighted) : initial_rounds_(initial_rounds), weighted_(weighted) {}
+struct Choice {
+  int initial_rounds;
+  bool weighted;
+};
 
-  int memory_rows(int n, std::int64_t) const override { return n; }
-  std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
-    return std::make_unique<Run>(exec, job, initial_rounds_, weighted_);
+struct FederatedDefense final : CustomRule<Choice> {
+  using CustomRule::CustomRule;
+  static int memory_rows(const Choice&, int n, std::int64_t) { return n; }
+
+  int workers = count * n, chunks = static_cast<int>((d + decode_chunk - 1) / decode_chunk);
+  Array<int> kinds{exec, static_cast<std::size_t>(workers)};
+  Array<double> pooled = doubles(n), weights = doubles(n), partial = doubles(static_cast<std::size_t>(n) * chunks);
+  RowStore rates{exec, workers, d};
+  Votes votes = {job.inboxes, job.workers,  job.round,     given.initial_rounds, given.weighted, true,
+                 chunks,      kinds.data(), pooled.data(), weights.data(),       partial.data(), rates.row(0)};
+
+  void run(bool rehearsal) override {
+    votes.learn = !rehearsal;
+    parallel_for(exec, "weigh votes", workers, WeighVotes{votes});
+    for_teams(exec, "decode votes", count * chunks, 256, DecodeVotes{votes, job.out});
+    if (!rehearsal) parallel_for(exec, "pool rates", workers, PoolRates{votes});
   }
 
- private:
-  struct Run final : Bound {
-    Run(Exec& exec_, const Job& job, int initial_rounds, bool weighted)
-        : exec(exec_), out(job.out), workers(static_cast<std::int64_t>(job.inboxes.base.count) * job.inboxes.n) {
-      const auto size = static_cast<std::size_t>(workers);
-      const auto chunks = static_cast<int>((job.inboxes.base.d + decode_chunk - 1) / decode_chunk);
-      kinds = Array<int>(exec, size);
-      pooled = Array<double>(exec, size);
-      weights = Array<double>(exec, size);
-      partial = Array<double>(exec, size * static_cast<std::size_t>(chunks));
-      rates = RowStore(exec, workers, job.inboxes.base.d);
-      votes = {job.inboxes,  job.round,     initial_rounds, weighted,       true,        chunks,
-               kinds.data(), pooled.data(), weights.data(), partial.data(), rates.row(0)};
-    }
-
-    void run(bool rehearsal) override {
-      votes.learn = !rehearsal;
-      parallel_for(exec, "weigh votes", workers, WeighVotes{votes});
-      for_teams(exec, "decode votes", votes.inboxes.base.count * votes.chunks, 256, DecodeVotes{votes, out});
-      if (!rehearsal) parallel_for(exec, "pool rates", workers, PoolRates{votes});
-    }
-
-    WorkerEstimates estimates() const override {
-      Array<double> mean_weights(exec, weights.size()), mean_rates(exec, weights.size());
-      for_teams(exec, "average votes", static_cast<int>(workers), 256,
-                AverageVotes{votes, mean_weights.data(), mean_rates.data()});
-      return {mean_weights.download(), mean_rates.download()};
-    }
-
-    Exec& exec;
-    float* const* out;
-    std::int64_t workers;  ///< of all inboxes
-    Array<int> kinds;
-    Array<double> pooled, weights, partial;
-    RowStore rates;
-    Votes votes;
-  };
-
-  int initial_rounds_;
-  bool weighted_;
+  Observations observe() const override {
+    Array<double> mean_weights(exec, weights.size()), mean_rates(exec, weights.size());
+    for_teams(exec, "average votes", workers, 256, AverageVotes{votes, mean_weights.data(), mean_rates.data()});
+    return {{worker_weights_column().name, mean_weights.download()},
+            {worker_error_rates_column().name, mean_rates.download()}};
+  }
 };
 
 const Registered<Stage> signsgd_fd([](Entry<Stage>& e) {
   e.name = "signsgd-fd";
-  e.role = "rule";
-  e.space = "custom";
   e.summary = "a vote on every sign, workers weighted by how often they were wrong; who mostly is counts negative";
   e.formula =
       "u_k = sign(sum of w_ik sign(x_ik)), w = ln((1-p)/p), p in [0.001, 0.999] the rate of sign(x_ik) against u_k so "
@@ -242,10 +225,11 @@ const Registered<Stage> signsgd_fd([](Entry<Stage>& e) {
   e.traits.within_box = false;
   e.parameters = {count("initial_rounds", "100", "rounds with one rate per worker, not one per coordinate", 1, 1e9),
                   word("initial", "weighted", "the vote in those rounds", {"weighted", "majority"})};
+  e.columns = {worker_weights_column(), worker_error_rates_column()};
   e.needs = needs_majority;
   e.known_answers = {{"", 1, {{0.5, -1, 1, 0}, {3, -0.1, -1, 0}, {-99, 7, 0, -4}}, {{1, -1, 0, -1}}}};
   e.make = [](const Arguments& a) {
-    return std::make_unique<FederatedDefense>(a.count("initial_rounds"), a.is("initial", "weighted"));
+    return custom_rule<FederatedDefense>(Choice{a.count("initial_rounds"), a.is("initial", "weighted")});
   };
 });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/shared/median.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -15,8 +15,6 @@ struct MajorityVote {
 
 const Registered<Stage> signsgd_mv([](Entry<Stage>& e) {
   e.name = "signsgd-mv";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "the majority of the signs of every coordinate: -1, 0 or 1";
   e.formula = "sign(sum of sign(x_ik)) for each coordinate k, sign(0) = 0";
   e.source = "Bernstein, Zhao, Azizzadenesheli, Anandkumar, signSGD with Majority Vote, ICLR 2019";

@@ -33,21 +33,16 @@ struct SmallestEigenvalueAveraging : GramFunctor {
 };
 
 /// Every subset takes some ten steps of n² operations: at the bound, about 5 s for one inbox on one CPU core.
-std::string smea_needs(int n, int f) {
-  const bool met = all_subsets_needs(n, f).empty() && subset_count(n, f) <= 2e8 / n / n;
-  return met ? "" : "n > 2f, C(n, f) <= 100000 and C(n, f) n^2 <= 2e8 (tries all subsets)";
-}
+bool seconds_at_most(int n, int f) { return few_subsets(n, f) && subset_count(n, f) <= 2e8 / n / n; }
 
 const Registered<Stage> smea([](Entry<Stage>& e) {
   e.name = "smea";
-  e.role = "rule";
-  e.space = "gram";
   e.summary = "the mean of the n-f messages whose covariance has the least leading eigenvalue";
   e.formula =
       "mean over S = argmin over subsets of n-f messages of lambda_max(covariance of S), first in lexicographic order";
   e.source = "Allouah, Guerraoui, Gupta, Pinot, Stephan, On the Privacy-Robustness-Utility Trilemma, ICML 2023";
   e.traits.mean_without_byzantine = true;
-  e.needs = smea_needs;
+  e.needs = {"n > 2f, C(n, f) <= 100000 and C(n, f) n^2 <= 2e8 (tries all subsets)", seconds_at_most};
   // Along any direction the mean of n - 2f or more of n - f messages of variance v has a square of at most v f/(n-2f)
   // around the mean of all (Cauchy and Schwarz on those kept and on those left out). The subset chosen and S share so
   // many, and along the difference of their means neither has more than the leading eigenvalue of S.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/defenses/shared/trimmed_mean.cuh"
+#include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/robustness.hpp"
 
 namespace gauntlet {
@@ -7,8 +8,6 @@ namespace {
 
 const Registered<Stage> trimmed_mean([](Entry<Stage>& e) {
   e.name = "trimmed-mean";
-  e.role = "rule";
-  e.space = "column";
   e.summary = "the mean of every coordinate without its f lowest and f highest values";
   e.formula = "(1/(n-2f)) sum of the (f+1)-th .. (n-f)-th smallest of x_1k .. x_nk for each coordinate k";
   e.source = "Yin, Chen, Kannan, Bartlett, Byzantine-Robust Distributed Learning, ICML 2018";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cfloat>
 
-#include "kernels/defenses/shared/trusted.cuh"
+#include "kernels/defenses/rule.cuh"
 
 namespace gauntlet {
 namespace {
@@ -30,8 +30,6 @@ struct Zeno : TrustedFunctor {
 
 const Registered<Stage> zeno([](Entry<Stage>& e) {
   e.name = "zeno";
-  e.role = "rule";
-  e.space = "gram";
   e.summary =
       "the mean of the n-b messages that promise the server's own samples most descent, to first order in the step; "
       "zero if the server's own message is not finite";

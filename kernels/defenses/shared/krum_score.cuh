@@ -43,6 +43,6 @@ inline KrumScore krum_score(const Arguments& a) {
 }
 
 /// What the paper's number of neighbors needs. Another only needs a majority, as ByzFL has it.
-inline std::string krum_needs(int n, int f) { return n > 2 * f + 2 ? "" : "n > 2f + 2"; }
+inline const Condition needs_krum_neighbors = {"n > 2f + 2", [](int n, int f) { return n > 2 * f + 2; }};
 
 }  // namespace gauntlet

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-
 #include "kernels/defenses/defense.cuh"
 
 /// The coordinate-wise median, which several rules start from.
@@ -33,14 +31,6 @@ inline Median median_of(const Arguments& a) {
   return {a.is("even", "lower")   ? Median::Even::lower
           : a.is("even", "upper") ? Median::Even::upper
                                   : Median::Even::mid};
-}
-
-/// What every rule that can outvote the Byzantine messages needs.
-inline std::string needs_majority(int n, int f) { return n > 2 * f ? "" : "n > 2f"; }
-
-/// The same for a rule of its own kind that also makes a column pass.
-inline std::string needs_column_majority(int n, int f) {
-  return n > 2 * f && n <= column_limit ? "" : "2f < n <= " + std::to_string(column_limit);
 }
 
 }  // namespace gauntlet

@@ -113,8 +113,7 @@ class SubsetSearch {
 };
 
 /// The search may visit 2^f branches.
-inline std::string subset_needs(int n, int f) {
-  return n > 2 * f && f <= 24 ? "" : "n > 2f and f <= 24 (exact search)";
-}
+inline const Condition needs_subset_search = {"n > 2f and f <= 24 (exact search)",
+                                              [](int n, int f) { return n > 2 * f && f <= 24; }};
 
 }  // namespace gauntlet

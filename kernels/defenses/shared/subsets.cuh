@@ -33,8 +33,6 @@ GAUNTLET_HD inline bool next_subset(int n, double* in) {
   return true;
 }
 
-inline std::string all_subsets_needs(int n, int f) {
-  return n > 2 * f && subset_count(n, f) <= subset_limit ? "" : "n > 2f and C(n, f) <= 100000 (tries all subsets)";
-}
+inline bool few_subsets(int n, int f) { return n > 2 * f && subset_count(n, f) <= subset_limit; }
 
 }  // namespace gauntlet

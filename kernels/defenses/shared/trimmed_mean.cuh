@@ -13,6 +13,8 @@ struct TrimmedMean {
   static constexpr bool sorted = true;
   int trim = 0;
 
+  GAUNTLET_HD TrimmedMean without(int absent) const { return {trim > absent ? trim - absent : 0}; }
+
   template <class Values>
   GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
     using T = typename Values::Number;

@@ -10,7 +10,7 @@ namespace gauntlet {
 struct TrustedFunctor : GramFunctor {
   int samples = 1;
 
-  MemoryRow memory_row() const { return MemoryRow::trusted; }
+  Memory memory(int) const { return {MemoryRow::trusted}; }
   int trusted_batch() const { return samples; }
 };
 
@@ -33,7 +33,7 @@ struct WithTrusted : Judge {
 
 /// As gram_rule, for a functor derived from TrustedFunctor.
 template <class Judge>
-std::unique_ptr<Stage> trusted_rule(Judge judge) {
+std::unique_ptr<GramRule> trusted_rule(Judge judge) {
   return gram_rule(detail::WithTrusted<Judge>{judge});
 }
 

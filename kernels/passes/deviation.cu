@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/protocols/round.cuh"
+#include "kernels/passes/deviation.cuh"
 
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/exec/launch.cuh"
-
 namespace gauntlet {
 
 namespace {
-
-struct Advance {
-  int* round;
-  GAUNTLET_HD void operator()(std::int64_t) const { ++*round; }
-};
 
 std::vector<const float*> flatten(const std::vector<std::vector<const float*>>& tables) {
   std::vector<const float*> all;
@@ -22,8 +15,6 @@ std::vector<const float*> flatten(const std::vector<std::vector<const float*>>& 
 }
 
 }  // namespace
-
-void advance_round(Exec& exec, int* round) { parallel_for(exec, "advance", 1, Advance{round}); }
 
 DeviationMeter::DeviationMeter(Exec& exec, const std::vector<std::vector<const float*>>& honest,
                                const std::vector<const float*>& aggregates, std::int64_t d)

@@ -4,11 +4,8 @@
 #include "kernels/exec/array.cuh"
 #include "kernels/passes/passes.cuh"
 
-/// Small steps of a round that belong to no component.
+/// Distances between vectors that observers ask for.
 namespace gauntlet {
-
-/// *round += 1 on the back end, at the end of a round.
-void advance_round(Exec& exec, int* round);
 
 /// What an aggregate did to the honest messages.
 struct Deviation {

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gauntlet {
+
+/// How summary.csv sums up a column of convergence.csv: its last value, the largest one, or the mean of those that
+/// apply.
+enum class Reduce { last, best, mean };
+
+/// A column of summary.csv.
+struct SummaryColumn {
+  std::string name;
+  Reduce reduce;
+  std::string text = {};  ///< one line; empty: what is reduced, and of which column
+  int place = 1000;       ///< among the metrics: in this order, then as declared
+};
+
+/// A column of convergence.csv, as whoever measures it declares it: at registration, so that the header and the docs
+/// know it without a run.
+struct ObservedColumn {
+  std::string name, unit, text;               ///< the unit may be empty; the text is one line
+  std::vector<SummaryColumn> summaries = {};  ///< of one number per cell
+  bool per_worker = false;                    ///< n numbers in one field, honest workers first
+};
+
+/// What was measured of some cells, by column: [cells] numbers, or [cells][n] where the column is per worker. NaN: does
+/// not apply. A column that is missing applies to none of the cells.
+using Observations = std::map<std::string, std::vector<double>>;
+
+/// Of what was observed of some cells, the part of one.
+inline Observations of_cell(const Observations& all, int cells, int cell) {
+  Observations part;
+  for (const auto& [column, values] : all) {
+    const auto each = static_cast<std::ptrdiff_t>(values.size()) / cells;
+    part[column] = {values.begin() + cell * each, values.begin() + (cell + 1) * each};
+  }
+  return part;
+}
+
+/// The columns of rules that learn how far each worker is to be trusted. Every results folder has them.
+inline ObservedColumn worker_weights_column() {
+  return {"worker_weights",
+          "",
+          "what each worker's message weighs in the next round, for rules that learn it (signsgd-fd: averaged over the "
+          "coordinates); n numbers with spaces between them, honest workers first",
+          {},
+          true};
+}
+inline ObservedColumn worker_error_rates_column() {
+  return {"worker_error_rates",
+          "share",
+          "how often the rule found each worker wrong so far; as `worker_weights`",
+          {},
+          true};
+}
+
+}  // namespace gauntlet
