@@ -4,11 +4,11 @@
 
 #include "kernels/estimators/worker_gradient.cuh"
 #include "kernels/protocols/adversary.cuh"
-#include "kernels/protocols/trial.cuh"
 #include "tests/backends.hpp"
 #include "tests/cells.hpp"
 #include "tests/environment.hpp"
-#include "tests/estimator_support.hpp"
+#include "tests/training/estimators.hpp"
+#include "tests/trial.hpp"
 
 /// The parts that protocols are made of, and simulations with several models in a cell.
 namespace gauntlet {

@@ -2,9 +2,8 @@
 #include <cmath>
 
 #include "kernels/attacks/attack.cuh"
-#include "kernels/protocols/trial.cuh"
-#include "tests/catalogue_reference.hpp"
-#include "tests/defense_support.hpp"
+#include "tests/reference/defenses.hpp"
+#include "tests/trial.hpp"
 
 /// Rules and attacks in sizes that the emulated device bears: what the tests of all back ends ask with larger ones.
 namespace gauntlet {
@@ -12,7 +11,7 @@ namespace {
 
 TEST_CASE("every stage agrees with its naive definition on the emulated device", "[emulated]") {
   unsigned seed = 1;
-  for (const auto& [name, definition] : reference::stages()) {
+  for (const auto& [name, definition] : reference::definitions()) {
     const std::string pipeline =
         Registry<Stage>::find(name, "defense").role == "meta-aggregator" ? "median | " + name : name;
     for (const auto& [n, f, d] : std::vector<std::array<int, 3>>{{4, 1, 7}, {10, 2, 33}, {13, 3, 140}})
