@@ -172,6 +172,7 @@ std::vector<float> attack_rows(Exec& exec, const std::string& attack, const std:
 
 std::vector<float> aggregate_rows(Exec& exec, const std::string& pipeline, int f, int n, std::int64_t d,
                                   const float* rows, const float* trusted) {
+  if (pipeline.empty()) (void)parse_pipeline(pipeline);  // which says what is missing
   return Trial(exec, "", pipeline, n, f, d).play(0, rows, trusted);
 }
 
