@@ -259,7 +259,7 @@ TEST_CASE("models with one worker each start as the workers of one model do", "[
           most = std::max(most, std::abs(static_cast<double>(got[i]) - want[i]));
           size = std::max(size, std::abs(static_cast<double>(want[i])));
         }
-        CHECK(size > 1);
+        CHECK(size > 0.1);
         CHECK(most < 1e-4 * size);
       }
     }
