@@ -45,7 +45,8 @@ inline std::string bytes_of(const std::vector<CellResult>& results) {
 /// One cohort, from the start to the end; `messages` gets what a user would be told.
 inline std::vector<CellResult> simulate(Exec& exec, std::vector<Cell> cells,
                                         std::vector<std::string>* messages = nullptr) {
-  for (Cell& cell : cells) cell = with_parts(cell);
+  ComponentMaker maker;  // cells that share a component are worked on together
+  for (Cell& cell : cells) cell.parts = maker.parts(cell);
   const Cell& cell = cells.front();
   const int receivers = cell.byzantine_data ? cell.workers : cell.workers - cell.byzantine;
   const auto data = std::make_shared<DeviceData>(exec, load_dataset(cell.dataset, "", cell.seed, receivers));

@@ -14,7 +14,9 @@ namespace gauntlet {
 struct EstimatorJob {
   const Model* model = nullptr;
   GradientJob gradient;  ///< parameters: the query points; gradients: the R·W messages
-  int features = 0;      ///< of one sample, for whoever cuts the inputs by worker
+  /// R·W: every worker's own number, which tells its noise from others'; empty: 0 … W − 1 in each replica.
+  std::vector<int> numbers;
+  int features = 0;  ///< of one sample, for whoever cuts the inputs by worker
   /// Replaces the samples of `gradient` by each worker's k-th mini-batch of the round; run() finds the 0th there.
   std::function<void(int k)> draw_batch;
   std::vector<float*> query;             ///< R: the same query points, writable
@@ -22,6 +24,13 @@ struct EstimatorJob {
   std::vector<const float*> aggregates;  ///< R: what the server made of the last round's messages, at first zero
   const std::uint64_t* seeds = nullptr;  ///< R, in the back end's memory
   const int* round = nullptr;            ///< the round counter, from 0, in the back end's memory
+
+  std::vector<int> worker_numbers() const {
+    std::vector<int> all = numbers;
+    for (std::size_t unit = all.size(); unit < gradient.gradients.size(); ++unit)
+      all.push_back(static_cast<int>(unit % static_cast<std::size_t>(gradient.workers)));
+    return all;
+  }
 };
 
 /// Steps 2 and 3 of a round for all workers of a cohort.

@@ -81,6 +81,7 @@ class BoundLocalSteps : public BoundEstimator {
  private:
   /// To the model every worker is a replica of its own, with one worker.
   EstimatorJob at_own_models(EstimatorJob job) {
+    job.numbers = job.worker_numbers();  // while its replicas still say who is who
     const GradientJob shared = job.gradient;
     GradientJob& own = job.gradient;
     own.workers = 1;

@@ -75,12 +75,13 @@ struct AddNoise {
   std::int64_t d;
   int workers, draw;
   const std::uint64_t* seeds;
+  const int* numbers;
   const int* round;
   float* const* rows;
 
   GAUNTLET_HD void operator()(int unit, std::int64_t k) const {
     const std::uint64_t seed = seeds[unit / workers];
-    const auto who = static_cast<std::uint32_t>(unit % workers) | static_cast<std::uint32_t>(draw) << worker_bits;
+    const auto who = static_cast<std::uint32_t>(numbers[unit]) | static_cast<std::uint32_t>(draw) << worker_bits;
     float* row = rows[unit] + k;
     for (int j = 0; j < span_width; j += 2) {
       const Random random(seed, Purpose::noise, who, static_cast<std::uint32_t>(*round),
@@ -130,7 +131,8 @@ WorkerGradient::WorkerGradient(Exec& exec, const EstimatorJob& job, const Gradie
       workers_(units_ / static_cast<int>(job.query.size())),
       seeds_(job.seeds),
       round_(job.round),
-      rows_(exec, job.gradient.gradients) {
+      rows_(exec, job.gradient.gradients),
+      numbers_(exec, job.worker_numbers()) {
   GradientJob gradient = job.gradient;
   if (treatment.rows() > 0) {
     own_ = {exec, units_, d_};
@@ -154,7 +156,7 @@ void WorkerGradient::run(float alpha, float beta, int draw) {
   parallel_spans(exec_, "clip", units_, d_, Accumulate{alpha, beta, factors_.data(), own_rows_.data(), rows_.data()});
   if (noise_ > 0)
     parallel_spans(exec_, "privacy_noise", units_, d_,
-                   AddNoise{alpha * noise_, d_, workers_, draw, seeds_, round_, rows_.data()});
+                   AddNoise{alpha * noise_, d_, workers_, draw, seeds_, numbers_.data(), round_, rows_.data()});
 }
 
 }  // namespace gauntlet

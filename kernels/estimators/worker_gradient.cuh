@@ -33,7 +33,7 @@ GradientTreatment treatment_of(const std::string& owner, const Arguments& argume
 /// third.
 class WorkerGradient {
  public:
-  /// For the workers and rows of job.gradient; noise is drawn by the seeds and the round of the job.
+  /// For the workers and rows of job.gradient; noise is drawn by the seeds, the numbers and the round of the job.
   WorkerGradient(Exec& exec, const EstimatorJob& job, const GradientTreatment& treatment);
   /// job.gradient.gradients ← beta · themselves + alpha · treated gradient; beta = 0 does not read the rows. Gradients
   /// of one round need different `draw`s, below 4096, to have different noise.
@@ -47,6 +47,7 @@ class WorkerGradient {
   const std::uint64_t* seeds_;
   const int* round_;
   Array<float*> rows_;
+  Array<int> numbers_;
   RowStore own_;  // the gradients before they are clipped
   Array<const float*> own_rows_;
   Array<double> partial_norms_;

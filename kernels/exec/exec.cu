@@ -135,7 +135,6 @@ Exec::~Exec() {
   timer_.reset();
 #if GAUNTLET_CUDA
   if (cuda()) {
-    if (graph_ != nullptr) (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph_));
     if (blas_ != nullptr) (void)cublasDestroy(static_cast<cublasHandle_t>(blas_));
     if (workspace_ != nullptr) (void)cudaFree(workspace_);
     if (stream_ != nullptr) (void)cudaStreamDestroy(stream_of(*this));
@@ -192,16 +191,20 @@ void Exec::begin_capture() {
   GAUNTLET_CHECK(cudaStreamBeginCapture(stream_of(*this), cudaStreamCaptureModeThreadLocal));
 }
 
-void Exec::end_capture() {
+Recording::~Recording() {
+  if (instance_ != nullptr) (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(instance_));
+}
+
+Recording Exec::end_capture() {
   cudaGraph_t graph = nullptr;
   GAUNTLET_CHECK(cudaStreamEndCapture(stream_of(*this), &graph));
-  if (graph_ != nullptr) (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph_));
-  graph_ = nullptr;
   cudaGraphExec_t instance = nullptr;
   const cudaError_t status = cudaGraphInstantiate(&instance, graph, 0);
   (void)cudaGraphDestroy(graph);
   GAUNTLET_CHECK(status);
-  graph_ = instance;
+  Recording recorded;
+  recorded.instance_ = instance;
+  return recorded;
 }
 
 void Exec::abandon_capture() noexcept {
@@ -211,12 +214,15 @@ void Exec::abandon_capture() noexcept {
   (void)cudaGetLastError();
 }
 
-void Exec::replay() { GAUNTLET_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph_), stream_of(*this))); }
+void Exec::replay(const Recording& graph) {
+  GAUNTLET_CHECK(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph.instance_), stream_of(*this)));
+}
 #else
+Recording::~Recording() = default;
 void Exec::begin_capture() {}
-void Exec::end_capture() {}
+Recording Exec::end_capture() { return {}; }
 void Exec::abandon_capture() noexcept {}
-void Exec::replay() {}
+void Exec::replay(const Recording&) {}
 #endif
 
 void* allocate_bytes(Exec& exec, std::size_t bytes) {

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "kernels/exec/error.hpp"
 #include "kernels/exec/timer.hpp"
@@ -13,6 +14,23 @@
 namespace gauntlet {
 
 enum class Backend { cpu, cuda };
+
+/// Work that an Exec has recorded, to be queued again as one. Move-only. What the work reads and writes must outlive
+/// it.
+class Recording {
+ public:
+  Recording() = default;
+  Recording(Recording&& other) noexcept : instance_(std::exchange(other.instance_, nullptr)) {}
+  Recording& operator=(Recording&& other) noexcept {
+    std::swap(instance_, other.instance_);
+    return *this;
+  }
+  ~Recording();
+
+ private:
+  friend class Exec;
+  void* instance_ = nullptr;  // cudaGraphExec_t
+};
 
 /// Where work runs: a back end with its stream, BLAS handle and phase timer. One Exec serves one thread.
 /// On the CPU everything runs at once on the calling thread; on CUDA everything is queued on one stream.
@@ -40,10 +58,10 @@ class Exec {
   /// Whether this Exec can record graphs: on CUDA, unless $GAUNTLET_GRAPH is `off`.
   bool records_graphs() const;
 
-  /// Records everything `work` queues as a CUDA graph, which replay() then launches as one. Nothing of it runs.
+  /// Records everything `work` queues as a CUDA graph, which replay() launches as one. Nothing of it runs now.
   /// \throws std::runtime_error where it cannot be recorded; the same work may then be queued as it is.
   template <class Work>
-  void capture(Work work) {
+  Recording capture(Work work) {
     begin_capture();
     try {
       work();
@@ -51,16 +69,16 @@ class Exec {
       abandon_capture();  // or the stream would refuse all later work
       throw;
     }
-    end_capture();
+    return end_capture();
   }
-  void replay();
+  void replay(const Recording& graph);
 
   /// Bytes of memory free for arrays on this back end.
   std::size_t free_bytes() const;
 
  private:
   void begin_capture();
-  void end_capture();
+  Recording end_capture();
   void abandon_capture() noexcept;
 
   Backend backend_;
@@ -68,7 +86,6 @@ class Exec {
   void* stream_ = nullptr;
   void* blas_ = nullptr;
   void* workspace_ = nullptr;
-  void* graph_ = nullptr;
   std::unique_ptr<PhaseTimer> timer_;
 };
 

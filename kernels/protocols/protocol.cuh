@@ -1,14 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/attacks/attack.cuh"
+#include "kernels/defenses/engine/pipeline.cuh"
 #include "kernels/registry/registry.hpp"
 
+/// The contract of everything in this folder. A protocol says who aggregates what in a round: it carries the workers'
+/// messages to the aggregates. Its two parts do the work for all cells of a cohort at once: the adversary
+/// (adversary.cuh), who says what Byzantine workers send, and the aggregators (aggregators.cuh). Here attacks and
+/// defenses meet, and nowhere else.
 namespace gauntlet {
+
+/// Who meets in one cell. Cells that hold the same objects are worked on together, so each component is made once.
+struct Match {
+  std::shared_ptr<const Attack> attack;     ///< null: every worker sends what it computed
+  std::shared_ptr<const Pipeline> defense;  ///< null: nobody aggregates
+  std::uint64_t seed = 0;
+  std::string attack_label = {}, defense_label = {};  ///< name them in the timing breakdown
+};
+
+/// What one cell consists of under a protocol.
+struct Shape {
+  int models = 1;  ///< parameter vectors, each with an equal share of the workers that compute and an aggregate
+  int rows = 0;    ///< padded vectors of d numbers that the protocol keeps; cohorts are sized with it
+};
+
+/// Where a cohort's messages lie and where its aggregates go: host copies of pointers to padded rows of d numbers. The
+/// tables may go when what is made from them is made; the rows must stay.
+struct Wiring {
+  std::vector<Match> cells;
+  int n = 0, f = 0;  ///< messages of an inbox; of these, the last ones, what Byzantine workers send
+  bool own = false;  ///< the Byzantine workers compute messages, too
+  int views = 1;     ///< receivers of every cell: inboxes mixed of the same rows; a simulation has one per model
+  std::int64_t d = 0;
+  std::vector<float*> computed;    ///< [cells][n, or n − f unless `own`]: the workers' messages, honest ones first
+  std::vector<float*> trusted;     ///< [cells][views]: the receiver's own message; empty where it computes none
+  std::vector<float*> aggregates;  ///< [cells][views][what a defense gives: 1, or its rows if it ends without a rule]
+  std::vector<float*> models;      ///< [cells][views]: what the aggregate will move; empty: nothing
+  const int* round = nullptr;      ///< the round's number in the back end's memory
+
+  int honest() const { return n - f; }
+};
+
+/// A protocol with its state for the cells of one wiring.
+class BoundProtocol {
+ public:
+  virtual ~BoundProtocol() = default;
+  /// Steps 4 and 5 of a round: from the computed messages to the aggregates. Queues its work, allocates nothing and
+  /// never waits. Rounds of one variant must queue the same work, so that each variant is recorded as one CUDA graph.
+  virtual void exchange(int variant) = 0;
+  /// The variant of a round, counted from 0.
+  virtual int variant(int round) const { return (void)round, 0; }
+  /// After a round, per cell: what the rules measured, and the columns that the protocol declares
+  /// (Component::columns). Where it measures a standard column in a way of its own, that is the one that counts. Waits
+  /// for the result.
+  virtual std::vector<Observations> observe() const = 0;
+};
 
 /// Who aggregates, and so how many inboxes and parameter vectors a cell has.
 class Protocol {
  public:
   virtual ~Protocol() = default;
+  /// Of a cell of n workers of which f are Byzantine and, with `own`, compute messages, too.
+  virtual Shape shape(int n, int f, bool own) const { return (void)n, (void)f, (void)own, Shape{}; }
+  /// Why this attack (null: none) and this defense make no sense under the protocol, or empty.
+  virtual std::string unmet(const Attack* attack, const Pipeline& defense) const {
+    return (void)attack, (void)defense, std::string();
+  }
+  virtual std::unique_ptr<BoundProtocol> bind(Exec& exec, const Wiring& wiring) const = 0;
 };
 
 }  // namespace gauntlet

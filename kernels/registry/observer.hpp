@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -30,6 +31,16 @@ struct ObservedColumn {
 /// What was measured of some cells, by column: [cells] numbers, or [cells][n] where the column is per worker. NaN: does
 /// not apply. A column that is missing applies to none of the cells.
 using Observations = std::map<std::string, std::vector<double>>;
+
+/// Of what was observed of some cells, the part of one.
+inline Observations of_cell(const Observations& all, int cells, int cell) {
+  Observations part;
+  for (const auto& [column, values] : all) {
+    const auto each = static_cast<std::ptrdiff_t>(values.size()) / cells;
+    part[column] = {values.begin() + cell * each, values.begin() + (cell + 1) * each};
+  }
+  return part;
+}
 
 /// The columns of rules that learn how far each worker is to be trusted. Every results folder has them.
 inline ObservedColumn worker_weights_column() {

@@ -36,17 +36,17 @@ struct GatherSamples {
 
   GAUNTLET_HD void operator()(const Team& team, int i) const {
     const int place = i % streams.batch, unit = i / streams.batch, slot = streams.first_slot + place;
-    const int worker = unit % streams.workers, stream = unit / streams.workers;
+    const int number = streams.numbers[unit], stream = unit / streams.workers;
     const auto size = static_cast<std::uint32_t>(streams.shard_sizes[unit]);
     const auto round = static_cast<std::uint32_t>(*streams.round);
-    const bool server = streams.server && worker == streams.workers - 1;
+    const bool server = number == streams.server;
     const std::uint32_t pick =
         streams.whole ? static_cast<std::uint32_t>(slot) % size
                       : Random(streams.seeds[stream], server ? Purpose::trusted : Purpose::sample,
-                               server ? 0 : static_cast<std::uint32_t>(worker), round, static_cast<std::uint32_t>(slot))
+                               server ? 0 : static_cast<std::uint32_t>(number), round, static_cast<std::uint32_t>(slot))
                             .below(size);
     const std::int32_t sample = streams.shards[unit][pick];
-    const std::int64_t row = std::int64_t{worker} * streams.batch + place;
+    const std::int64_t row = std::int64_t{unit % streams.workers} * streams.batch + place;
     copy_sample(team, data, sample, inputs[stream] + row * data.features);
     if (team.rank() != 0) return;
     if (data.labels != nullptr) labels[stream][row] = data.labels[sample];

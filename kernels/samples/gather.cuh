@@ -22,18 +22,19 @@ struct Features {
 /// Which samples the workers draw: one stream per distinct seed, shared by all cells of that seed.
 struct SampleStreams {
   int streams = 0, workers = 0, batch = 0;
-  const std::uint64_t* seeds = nullptr;         ///< streams
+  const std::int32_t* numbers = nullptr;  ///< streams · workers: each worker's own number, which its draws follow
+  const std::uint64_t* seeds = nullptr;   ///< streams
   const std::int32_t* const* shards = nullptr;  ///< streams · workers: the sample indices each worker owns
   const std::int32_t* shard_sizes = nullptr;    ///< streams · workers
   const int* round = nullptr;                   ///< the round counter, in the back end's memory
   bool whole = false;                           ///< slot s takes sample s of the shard instead of a random one
   int first_slot = 0;                           ///< slots are counted from here: k · batch for the round's k-th batch
-  bool server = false;  ///< the last worker is the server, whose draws do not depend on how many workers there are
+  int server = -1;  ///< the number of the server, whose draws do not depend on how many workers there are; −1: none
 };
 
-/// Step 1 of a round. Slot s of worker w takes sample Random(seed, Purpose::sample, w, round, s) of its shard, drawn
-/// with replacement; the server's takes sample Random(seed, Purpose::trusted, 0, round, s). Writes (workers · batch) ×
-/// features inputs and the labels or targets of each stream.
+/// Step 1 of a round. Slot s of the worker with number w takes sample Random(seed, Purpose::sample, w, round, s) of its
+/// shard, drawn with replacement; the server's takes sample Random(seed, Purpose::trusted, 0, round, s). Writes
+/// (workers · batch) × features inputs and the labels or targets of each stream.
 void gather_samples(Exec& exec, const Features& data, const SampleStreams& streams, float* const* inputs,
                     std::int32_t* const* labels, float* const* targets);
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "kernels/defenses/engine/pipeline.cuh"
+#include "kernels/protocols/aggregators.cuh"
 #include "src/bench/bench.hpp"
 #include "src/data/random.hpp"
 
@@ -17,7 +17,6 @@ struct RandomInboxes {
   std::int64_t d;
   RowStore rows, out;
   Array<float*> row_table, out_table;
-  Array<std::uint64_t> seeds;
   Array<int> round;
 
   RandomInboxes(Exec& exec, int cells, int n, std::int64_t d)
@@ -28,7 +27,6 @@ struct RandomInboxes {
         out(exec, 2 * std::int64_t{cells}, d),
         row_table(exec, rows.pointers()),
         out_table(exec, out.pointers()),
-        seeds(exec, static_cast<std::size_t>(cells)),
         round(exec, 1) {
     Stream stream(0, "bench");
     std::vector<float> row(static_cast<std::size_t>(d));
@@ -39,11 +37,18 @@ struct RandomInboxes {
     }
   }
   Rows view() const { return {cells, n, d, row_table.data()}; }
-  /// A message of every inbox, for rules that trust one.
-  Array<float*> first_rows(Exec& exec) {
-    std::vector<float*> first;
-    for (int c = 0; c < cells; ++c) first.push_back(rows.row(std::int64_t{c} * n));
-    return Array<float*>(exec, first);
+  /// All inboxes under one defense, which trusts the first message of each if it trusts one.
+  Wiring under(const std::shared_ptr<const Pipeline>& defense) {
+    Wiring wiring;
+    wiring.n = n, wiring.d = d;
+    wiring.computed = rows.pointers();
+    wiring.round = round.data();
+    for (int c = 0; c < cells; ++c) {
+      wiring.cells.push_back({nullptr, defense});
+      wiring.trusted.push_back(rows.row(std::int64_t{c} * n));
+      wiring.aggregates.push_back(out.row(c));
+    }
+    return wiring;
   }
 };
 
@@ -113,7 +118,6 @@ void bench_rules(Exec& exec, const BenchOptions& options) {
   const double bytes = 4.0 * static_cast<double>(x.d) * x.cells * (x.n + 1);
   const double bandwidth = copy_bandwidth(exec, static_cast<std::size_t>(bytes));
   print_header(x, bandwidth);
-  const Array<float*> trusted = x.first_rows(exec);
   for (const std::string& text : defenses) {
     const auto stages = parse_pipeline(text);
     const std::string reason = unmet_need(stages, x.n, options.byzantine);
@@ -121,14 +125,9 @@ void bench_rules(Exec& exec, const BenchOptions& options) {
       fmt::print("{:<34} skipped: {}\n", text, reason);
       continue;
     }
-    Defense::Job job;
-    job.inboxes = {x.view(), x.n, nullptr};
-    job.seeds = x.seeds.data();
-    job.round = x.round.data();
-    job.out = x.out_table.data();
-    job.trusted = trusted.data();
-    Defense defense(exec, std::make_shared<Pipeline>(rule_pipeline(text, x.n, options.byzantine)), job);
-    print_row(text, median_seconds(exec, [&] { defense.run(); }), x.cells, bytes, bandwidth);
+    const auto pipeline = std::make_shared<const Pipeline>(rule_pipeline(text, x.n, options.byzantine));
+    Aggregators aggregators(exec, x.under(pipeline));
+    print_row(text, median_seconds(exec, [&] { aggregators.run(); }), x.cells, bytes, bandwidth);
   }
 }
 

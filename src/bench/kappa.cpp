@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 
 namespace gauntlet {
 
@@ -93,7 +93,7 @@ MeasuredKappa measure_kappa(Exec& exec, const std::string& defense, const std::s
   for (const InboxSample& sample : samples) {
     std::vector<std::uint64_t> seeds(sample.names.size());
     std::iota(seeds.begin(), seeds.end(), std::uint64_t{0});
-    AttackTrial trial(exec, attack, defense, sample.n, f, sample.d, seeds);
+    Trial trial(exec, attack, defense, sample.n, f, sample.d, seeds);
     // A rule that takes a trusted message trusts the first worker's, who is honest.
     std::vector<float> trusted;
     const auto width = static_cast<std::size_t>(sample.d);
@@ -101,8 +101,7 @@ MeasuredKappa measure_kappa(Exec& exec, const std::string& defense, const std::s
       const auto first = sample.rows.begin() + static_cast<std::ptrdiff_t>(c * sample.n * width);
       trusted.insert(trusted.end(), first, first + static_cast<std::ptrdiff_t>(width));
     }
-    trial.act(0, sample.rows.data(), trusted.data());
-    const std::vector<float> aggregates = trial.aggregates();
+    const std::vector<float> aggregates = trial.play(0, sample.rows.data(), trusted.data());
     for (std::size_t c = 0; c < seeds.size(); ++c) {
       const HonestMoments honest(sample.rows.data() + c * sample.n * width, sample.n - f, sample.d);
       const double value = honest.coefficient(aggregates.data() + c * width);

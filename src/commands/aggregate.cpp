@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "kernels/defenses/aggregate.cuh"
-
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "kernels/protocols/trial.cuh"
 #include "src/commands/commands.hpp"
 #include "src/commands/messages_file.hpp"
 

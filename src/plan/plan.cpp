@@ -30,7 +30,10 @@ class Checker {
   /// its place in the spec.
   void operator()(Cell& cell) {
     cell.skipped = unmet(cell);
-    if (cell.skipped.empty()) cell.parts = maker_.parts(cell);
+    if (!cell.skipped.empty()) return;
+    const auto parts = maker_.parts(cell);
+    cell.skipped = parts->protocol->unmet(parts->attack.get(), *parts->defense);
+    if (cell.skipped.empty()) cell.parts = parts;
   }
 
   /// The base rate that the cell's optimizer brings along (`adam(learning_rate=0.001)`); NaN where the task's holds.
@@ -88,15 +91,6 @@ std::size_t number_of_cells(const Spec& spec) {
 double Evaluation::operator[](const std::string& column) const {
   const auto found = values.find(column);
   return found == values.end() || found->second.empty() ? NAN : found->second.front();
-}
-
-Observations of_cell(const Observations& all, int cells, int cell) {
-  Observations part;
-  for (const auto& [column, values] : all) {
-    const auto each = static_cast<std::ptrdiff_t>(values.size()) / cells;
-    part[column] = {values.begin() + cell * each, values.begin() + (cell + 1) * each};
-  }
-  return part;
 }
 
 std::vector<Cell> make_plan(const Spec& spec) {

@@ -60,9 +60,6 @@ struct Evaluation {
   double operator[](const std::string& column) const;
 };
 
-/// Of what was observed of some cells, the part of one.
-Observations of_cell(const Observations& all, int cells, int cell);
-
 enum class CellStatus { ok, diverged, failed, skipped };
 
 struct CellResult {

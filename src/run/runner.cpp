@@ -171,10 +171,10 @@ class Runner {
 };
 
 /// \throws UserError where workers whose batch is all they have would have batches of different sizes.
-void check_whole_parts(const Cell& cell, const DatasetPointer& dataset, int trusted) {
-  const int honest = cell.workers - cell.byzantine;
-  const int senders = cell.parts->computes_own() ? cell.workers : honest;
-  (void)common_size(shards_of(cell, dataset, senders, trusted), honest, senders, trusted > 0);
+void check_whole_parts(const Cell& cell, const DatasetPointer& dataset) {
+  const Roster roster = roster_of(cell);
+  (void)common_size(shards_of(cell, dataset, roster.senders, roster.trusted), roster.honest, roster.senders,
+                    roster.trusted > 0);
 }
 
 }  // namespace
@@ -196,7 +196,7 @@ std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells) {
     if (!servers.emplace(key, cell.defense, cell.declared, cell.batch == 0 ? cell.attack : "").second) continue;
     const int trusted = cell.parts->defense->trusted_batch();
     if (trusted > 0) (void)deal_trusted(*dataset, trusted, cell.seed);
-    if (cell.batch == 0) check_whole_parts(cell, dataset, trusted);
+    if (cell.batch == 0) check_whole_parts(cell, dataset);
   }
   return checksums;
 }

@@ -80,42 +80,53 @@ std::vector<T*> split(Array<T>& values, std::size_t stride) {
 
 }  // namespace
 
-SampleSource::SampleSource(Exec& exec, const std::vector<Cell>& cells, std::shared_ptr<const DeviceData> data,
-                           int senders, int trusted, const int* round)
-    : exec_(exec), data_(std::move(data)) {
+SampleSource::SampleSource(Exec& exec, const std::vector<Cell>& cells, const Roster& roster,
+                           std::shared_ptr<const DeviceData> data, const int* round)
+    : exec_(exec), data_(std::move(data)), models_(roster.models) {
   const Dataset& dataset = data_->dataset();
   std::map<CellKey, int> known;
   std::vector<std::uint64_t> seeds;
-  Shards shards;  // streams · workers
+  Shards shards;  // of every stream those of the numbers 0, 1, …
   for (const Cell& cell : cells) {
     const auto [place, fresh] = known.emplace(key_of(cell, AxisGroup::samples), static_cast<int>(known.size()));
     stream_of_.push_back(place->second);
     if (!fresh) continue;
     seeds.push_back(cell.seed);
-    for (auto& shard : shards_of(cell, data_->shared_dataset(), senders, trusted)) shards.push_back(std::move(shard));
+    for (auto& shard : shards_of(cell, data_->shared_dataset(), roster.senders, roster.trusted))
+      shards.push_back(std::move(shard));
   }
   streams_.streams = static_cast<int>(known.size());
-  streams_.workers = senders + (trusted > 0);
-  streams_.server = trusted > 0;
+  const std::vector<int> numbers = roster.numbers();
+  streams_.workers = static_cast<int>(numbers.size());
+  streams_.server = roster.server();
   streams_.whole = cells.front().batch == 0;
-  const int honest = cells.front().workers - cells.front().byzantine;
-  streams_.batch = streams_.whole ? common_size(shards, honest, senders, streams_.server) : cells.front().batch;
+  streams_.batch =
+      streams_.whole ? common_size(shards, roster.honest, roster.senders, roster.trusted > 0) : cells.front().batch;
   streams_.round = round;
 
-  std::vector<std::int32_t> values, sizes;
-  std::vector<std::size_t> offsets;
+  std::vector<std::int32_t> values, sizes, all_numbers;
+  std::vector<std::size_t> offsets, starts;
   for (const auto& shard : shards) {
-    offsets.push_back(values.size());
-    sizes.push_back(static_cast<std::int32_t>(shard.size()));
+    starts.push_back(values.size());
     values.insert(values.end(), shard.begin(), shard.end());
   }
+  const std::size_t per_stream = shards.size() / known.size();
+  for (std::size_t stream = 0; stream < known.size(); ++stream)
+    for (const int number : numbers) {
+      const std::size_t shard = stream * per_stream + static_cast<std::size_t>(number);
+      offsets.push_back(starts[shard]);
+      sizes.push_back(static_cast<std::int32_t>(shards[shard].size()));
+      all_numbers.push_back(number);
+    }
   seeds_ = Array<std::uint64_t>(exec, seeds);
   shard_values_ = Array<std::int32_t>(exec, values);
   shard_sizes_ = Array<std::int32_t>(exec, sizes);
   std::vector<const std::int32_t*> table;
   for (const std::size_t offset : offsets) table.push_back(shard_values_.data() + offset);
   shard_table_ = Array<const std::int32_t*>(exec, table);
+  numbers_ = Array<std::int32_t>(exec, all_numbers);
   streams_.seeds = seeds_.data();
+  streams_.numbers = numbers_.data();
   streams_.shards = shard_table_.data();
   streams_.shard_sizes = shard_sizes_.data();
 
@@ -125,12 +136,13 @@ SampleSource::SampleSource(Exec& exec, const std::vector<Cell>& cells, std::shar
     label_values_ = Array<std::int32_t>(exec, known.size() * samples);
   else
     target_values_ = Array<float>(exec, known.size() * samples);
-  input_rows_ = split(input_values_, samples * dataset.features);
-  label_rows_ = split(label_values_, samples);
-  target_rows_ = split(target_values_, samples);
-  input_table_ = Array<float*>(exec, input_rows_);
-  label_table_ = Array<std::int32_t*>(exec, label_rows_);
-  target_table_ = Array<float*>(exec, target_rows_);
+  input_table_ = Array<float*>(exec, split(input_values_, samples * dataset.features));
+  label_table_ = Array<std::int32_t*>(exec, split(label_values_, samples));
+  target_table_ = Array<float*>(exec, split(target_values_, samples));
+  const std::size_t share = samples / static_cast<std::size_t>(models_);
+  input_rows_ = split(input_values_, share * dataset.features);
+  label_rows_ = split(label_values_, share);
+  target_rows_ = split(target_values_, share);
 }
 
 void SampleSource::draw(int k) {

@@ -8,6 +8,7 @@
 #include "kernels/samples/gather.cuh"
 #include "src/plan/plan.hpp"
 #include "src/run/device_data.hpp"
+#include "src/run/roster.hpp"
 
 namespace gauntlet {
 
@@ -24,42 +25,43 @@ int common_size(const Shards& shards, int honest, int senders, bool server);
 /// The training samples that a cohort's workers draw round by round, one stream for all cells that draw the same.
 class SampleSource {
  public:
-  /// In every cell `senders` workers draw from their shares of the data, Byzantine ones without data of their own from
-  /// everybody's; with `trusted` > 0 the server, as one worker more, draws from so many samples that it holds.
-  /// `round`: the counter in the back end's memory. \throws UserError when a whole share is to be a batch and the
-  /// shares differ in size.
-  SampleSource(Exec& exec, const std::vector<Cell>& cells, std::shared_ptr<const DeviceData> data, int senders,
-               int trusted, const int* round);
+  /// In every cell the senders draw from their shares of the data, Byzantine ones without data of their own from
+  /// everybody's; the server draws from the samples that it holds. `round`: the counter in the back end's memory.
+  /// \throws UserError when a whole share is to be a batch and the shares differ in size.
+  SampleSource(Exec& exec, const std::vector<Cell>& cells, const Roster& roster, std::shared_ptr<const DeviceData> data,
+               const int* round);
 
   int batch() const { return streams_.batch; }  ///< samples per worker
 
   /// Step 1 of a round: the round's k-th mini-batch of every worker. A batch of the whole share is always the same.
   void draw(int k);
 
-  /// Per cell where its batch lies, (workers · batch) × features or as long; labels or targets are empty where the task
-  /// has none.
-  std::vector<const float*> inputs() const { return per_cell(input_rows_); }
-  std::vector<const std::int32_t*> labels() const { return per_cell(label_rows_); }
-  std::vector<const float*> targets() const { return per_cell(target_rows_); }
+  /// Per replica (a model of a cell) where its batch lies, (workers · batch) × features or as long; labels or targets
+  /// are empty where the task has none.
+  std::vector<const float*> inputs() const { return per_replica(input_rows_); }
+  std::vector<const std::int32_t*> labels() const { return per_replica(label_rows_); }
+  std::vector<const float*> targets() const { return per_replica(target_rows_); }
 
  private:
   template <class T>
-  std::vector<const T*> per_cell(const std::vector<T*>& per_stream) const {
+  std::vector<const T*> per_replica(const std::vector<T*>& rows) const {
     std::vector<const T*> result;
-    if (per_stream.empty()) return result;
-    for (const int stream : stream_of_) result.push_back(per_stream[static_cast<std::size_t>(stream)]);
+    if (rows.empty()) return result;
+    for (const int stream : stream_of_)
+      for (int k = 0; k < models_; ++k) result.push_back(rows[static_cast<std::size_t>(stream * models_ + k)]);
     return result;
   }
 
   Exec& exec_;
   std::shared_ptr<const DeviceData> data_;
+  int models_;                  ///< of a cell
   std::vector<int> stream_of_;  ///< per cell
   SampleStreams streams_;
   Array<std::uint64_t> seeds_;
-  Array<std::int32_t> shard_values_, shard_sizes_, label_values_;
+  Array<std::int32_t> shard_values_, shard_sizes_, numbers_, label_values_;
   Array<const std::int32_t*> shard_table_;
   Array<float> input_values_, target_values_;
-  std::vector<float*> input_rows_, target_rows_;
+  std::vector<float*> input_rows_, target_rows_;  ///< [streams][models]
   std::vector<std::int32_t*> label_rows_;
   Array<float*> input_table_, target_table_;
   Array<std::int32_t*> label_table_;

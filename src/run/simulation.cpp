@@ -2,10 +2,15 @@
 #include "src/run/simulation.hpp"
 
 #include <cmath>
+#include <map>
+#include <set>
 
-#include "kernels/protocols/round.cuh"
+#include "kernels/exec/round_counter.cuh"
+#include "kernels/passes/deviation.cuh"
+#include "kernels/protocols/adversary.cuh"
 #include "src/plan/components.hpp"
 #include "src/run/cohort.hpp"
+#include "src/run/roster.hpp"
 #include "src/run/sample_source.hpp"
 
 namespace gauntlet {
@@ -15,113 +20,81 @@ namespace {
 /// Rounds that run one by one on a GPU before the rest are replayed as a graph: one to warm up, the others timed.
 constexpr int uncaptured_rounds = 6;
 
-TaskShape shape_of(const Dataset& dataset) {
-  return {dataset.features, dataset.classes, dataset.height, dataset.width, dataset.channels};
-}
-
-std::unique_ptr<Model> make_model(const Cell& cell, const Dataset& dataset) {
-  std::shared_ptr<const ModelFamily> family = cell.parts->family;
-  if (family == nullptr) {
-    const ComponentText automatic{dataset.classes > 0 ? "softmax" : "linear", {}};
-    family = Registry<ModelFamily>::find(automatic.name, "model").create(automatic, cell.workers, cell.byzantine);
-  }
-  auto model = family->build(shape_of(dataset));
-  if (!dataset.start.empty() && static_cast<std::int64_t>(dataset.start.size()) != model->parameters())
-    throw UserError("model '" + cell.model + "' has " + std::to_string(model->parameters()) + " parameters, but " +
-                    cell.dataset + " starts from " + std::to_string(dataset.start.size()) + "; use model 'linear'");
-  return model;
-}
-
 }  // namespace
-
-CohortKey cohort_key(const Cell& cell) {
-  return {key_of(cell, AxisGroup::cohort), cell.parts->computes_own(), cell.parts->defense->trusted_batch()};
-}
-
-std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
-  const auto model = make_model(cell, dataset);
-  const Components& parts = *cell.parts;
-  const int batch = cell.batch > 0 ? cell.batch : dataset.train.count;
-  // Messages and the estimator's rows per worker; parameters, aggregate and what attack and defense keep per cell.
-  const int workers = cell.workers + (parts.defense->trusted_batch() > 0);
-  std::size_t rows = static_cast<std::size_t>(workers) * (1 + parts.estimator->rows_per_worker()) + 5;
-  rows += parts.optimizer->rows_per_replica() + parts.defense->memory_rows(model->parameters());
-  if (parts.attack) rows += parts.attack->extra_rows() + parts.attack->memory_rows();
-  const auto inputs = static_cast<std::size_t>(workers) * batch * dataset.features;
-  return (rows * static_cast<std::size_t>(padded(model->parameters())) + inputs) * sizeof(float) +
-         model->bytes_per_replica(workers, batch);
-}
 
 struct Simulation::State {
   Exec& exec;
   std::vector<Cell> cells;
   std::shared_ptr<const DeviceData> data;
-  int count, honest, senders;  ///< cells; of each, the honest workers and all that compute what they send
-  int trusted, workers;        ///< samples of the server; the senders and, if it has samples, the server as the last
+  int count;                 ///< cells
+  Roster roster;             ///< of every cell
+  std::vector<int> numbers;  ///< of a cell's workers, model by model
+  int replicas;              ///< the models of all cells, cell by cell
   std::unique_ptr<Model> model;
   std::shared_ptr<const Estimator> estimator;
 
-  Array<int> round;
+  RoundCounter round;
   int rounds_done = 0;
-  bool captured = false, recordable;
   std::unique_ptr<SampleSource> samples;
-  Array<std::uint64_t> cell_seeds;
+  Array<std::uint64_t> seeds;
   RowStore query, iterate, messages, aggregates;
   Array<float> losses, learning_rates, weight_decays;
   std::vector<std::vector<double>> rates;
 
   std::unique_ptr<BoundEstimator> bound_estimator;
-  std::unique_ptr<Matrix> matrix;
+  std::unique_ptr<BoundProtocol> protocol;
   std::unique_ptr<BoundOptimizer> bound_optimizer;
   std::unique_ptr<EvaluationPass> evaluation;
   std::unique_ptr<DeviationMeter> deviation;
+
+  bool recordable;
+  std::set<int> launched;             ///< variants of a round that have run step by step
+  std::map<int, Recording> recorded;  ///< by variant
 
   State(Exec& exec_, std::vector<Cell> cells_, std::shared_ptr<const DeviceData> data_)
       : exec(exec_),
         cells(std::move(cells_)),
         data(std::move(data_)),
         count(static_cast<int>(cells.size())),
-        round(exec, 1),
+        roster(roster_of(cells.front())),
+        numbers(roster.numbers()),
+        replicas(count * roster.models),
+        model(make_model(cells.front(), data->dataset())),
+        estimator(cells.front().parts->estimator),
+        round(exec),
         recordable(exec.records_graphs()) {
-    const Cell& cell = cells.front();
-    honest = cell.workers - cell.byzantine;
-    const bool own = cell.parts->computes_own();
-    senders = own ? cell.workers : honest;
-    trusted = cell.parts->defense->trusted_batch();
-    workers = senders + (trusted > 0);
-    model = make_model(cell, data->dataset());
-    estimator = cell.parts->estimator;
     const std::int64_t d = model->parameters();
-    query = RowStore(exec, count, d);
-    if (estimator->averages()) iterate = RowStore(exec, count, d);
-    messages = RowStore(exec, std::int64_t{count} * workers, d);
-    aggregates = RowStore(exec, count, d);
-    losses = Array<float>(exec, static_cast<std::size_t>(count) * workers);
+    query = RowStore(exec, replicas, d);
+    if (estimator->averages()) iterate = RowStore(exec, replicas, d);
+    messages = RowStore(exec, std::int64_t{replicas} * roster.workers(), d);
+    aggregates = RowStore(exec, replicas, d);
+    losses = Array<float>(exec, static_cast<std::size_t>(messages.rows()));
 
-    samples = std::make_unique<SampleSource>(exec, cells, data, senders, trusted, round.data());
+    samples = std::make_unique<SampleSource>(exec, cells, roster, data, round.data());
     start_models();
-    bind_estimator(own);
-    bind_matrix(own);
+    bind_estimator();
+    bind_protocol();
     bind_optimizer();
     bind_observers();
   }
 
   RowStore& moved() { return estimator->averages() ? iterate : query; }
+  const Cell& cell_of(int replica) const { return cells[static_cast<std::size_t>(replica / roster.models)]; }
 
   void start_models() {
     const auto d = static_cast<std::size_t>(model->parameters());
     std::vector<float> start = data->dataset().start;
-    for (int c = 0; c < count; ++c) {
+    for (int r = 0; r < replicas; ++r) {
       if (data->dataset().start.empty()) {
         start.resize(d);
-        model->initialize(cells[static_cast<std::size_t>(c)].seed, start.data());
+        model->initialize(cell_of(r).seed, start.data());
       }
-      copy_to(exec, query.row(c), start.data(), d * sizeof(float));
-      if (estimator->averages()) copy_to(exec, iterate.row(c), start.data(), d * sizeof(float));
+      copy_to(exec, query.row(r), start.data(), d * sizeof(float));
+      if (estimator->averages()) copy_to(exec, iterate.row(r), start.data(), d * sizeof(float));
     }
   }
 
-  void bind_estimator(bool own) {
+  void bind_estimator() {
     EstimatorJob job;
     job.model = model.get();
     job.features = data->dataset().features;
@@ -130,12 +103,13 @@ struct Simulation::State {
     job.iterate = moved().pointers();
     const std::vector<float*> outputs = aggregates.pointers();
     job.aggregates.assign(outputs.begin(), outputs.end());
-    std::vector<std::uint64_t> seeds;
-    for (const Cell& cell : cells) seeds.push_back(cell.seed);
-    cell_seeds = Array<std::uint64_t>(exec, seeds);
-    job.seeds = cell_seeds.data();
+    std::vector<std::uint64_t> each_seed;
+    for (int r = 0; r < replicas; ++r) each_seed.push_back(cell_of(r).seed);
+    seeds = Array<std::uint64_t>(exec, each_seed);
+    job.seeds = seeds.data();
     job.round = round.data();
-    job.gradient.workers = workers;
+    for (int c = 0; c < count; ++c) job.numbers.insert(job.numbers.end(), numbers.begin(), numbers.end());
+    job.gradient.workers = roster.workers();
     job.gradient.round = round.data();
     job.gradient.batch = samples->batch();
     job.gradient.parameters.assign(job.query.begin(), job.query.end());
@@ -144,31 +118,33 @@ struct Simulation::State {
     job.gradient.targets = samples->targets();
     job.gradient.gradients = messages.pointers();
     job.gradient.losses = losses.data();
-    if (own) {
-      for (const Cell& cell : cells) {
-        const Attack& attack = *cell.parts->attack;
-        const RoundWindow flips = attack.flips_labels() ? attack.window : RoundWindow::none();
-        for (int w = 0; w < workers; ++w)
-          job.gradient.flips.push_back(w >= honest && w < senders ? flips : RoundWindow::none());
-      }
-    }
+    if (roster.senders > roster.honest)
+      for (const Cell& cell : cells)
+        for (const int number : numbers)
+          job.gradient.flips.push_back(roster.is_byzantine(number) ? label_flips(*cell.parts->attack)
+                                                                   : RoundWindow::none());
     bound_estimator = estimator->bind(exec, job);
   }
 
-  void bind_matrix(bool own) {
-    Messages m;
-    m.n = cells.front().workers, m.f = cells.front().byzantine, m.own = own;
-    m.d = model->parameters();
-    const std::vector<float*> rows = messages.pointers();
+  void bind_protocol() {
+    Wiring wiring;
+    wiring.n = cells.front().workers, wiring.f = cells.front().byzantine;
+    wiring.own = roster.senders > roster.honest;
+    wiring.views = roster.models;
+    wiring.d = model->parameters();
     for (int c = 0; c < count; ++c) {
-      const auto first = rows.begin() + std::int64_t{c} * workers;
-      m.computed.emplace_back(first, first + senders);
-      if (trusted > 0) m.trusted.push_back(first[senders]);
+      const Cell& cell = cells[static_cast<std::size_t>(c)];
+      wiring.cells.push_back({cell.parts->attack, cell.parts->defense, cell.seed, cell.attack, cell.defense});
+      for (std::size_t i = 0; i < numbers.size(); ++i) {
+        float* row =
+            messages.row(std::int64_t{c} * static_cast<std::int64_t>(numbers.size()) + static_cast<std::int64_t>(i));
+        (numbers[i] == roster.server() ? wiring.trusted : wiring.computed).push_back(row);
+      }
     }
-    m.aggregates = aggregates.pointers();
-    m.models = moved().pointers();
-    m.round = round.data();
-    matrix = std::make_unique<Matrix>(exec, cells, m);
+    wiring.aggregates = aggregates.pointers();
+    wiring.models = moved().pointers();
+    wiring.round = round.data();
+    protocol = cells.front().parts->protocol->bind(exec, wiring);
   }
 
   void bind_optimizer() {
@@ -176,11 +152,13 @@ struct Simulation::State {
     std::vector<float> table, decays;
     for (const Cell& cell : cells) {
       rates.emplace_back();
-      for (int t = 0; t < rounds; ++t) {
+      for (int t = 0; t < rounds; ++t)
         rates.back().push_back(cell.learning_rate * cell.parts->schedule->factor(t, rounds));
-        table.push_back(static_cast<float>(rates.back().back() * estimator->step_factor(t)));
+      for (int k = 0; k < roster.models; ++k) {
+        for (int t = 0; t < rounds; ++t)
+          table.push_back(static_cast<float>(rates.back()[static_cast<std::size_t>(t)] * estimator->step_factor(t)));
+        decays.push_back(static_cast<float>(cell.weight_decay));
       }
-      decays.push_back(static_cast<float>(cell.weight_decay));
     }
     learning_rates = Array<float>(exec, table);
     weight_decays = Array<float>(exec, decays);
@@ -201,9 +179,12 @@ struct Simulation::State {
     const std::vector<float*> models = query.pointers(), rows = messages.pointers(), outputs = aggregates.pointers();
     evaluation = model->evaluation_pass(exec, {models.begin(), models.end()}, data->test());
     std::vector<std::vector<const float*>> honest_rows;
-    for (int c = 0; c < count; ++c)
-      honest_rows.emplace_back(rows.begin() + std::int64_t{c} * workers,
-                               rows.begin() + std::int64_t{c} * workers + honest);
+    for (int r = 0; r < replicas; ++r) {
+      const auto first = static_cast<std::size_t>(r / roster.models) * numbers.size();
+      honest_rows.emplace_back();
+      for (std::size_t i = 0; i < numbers.size(); ++i)
+        if (roster.is_honest(numbers[i])) honest_rows.back().push_back(rows[first + i]);
+    }
     deviation = std::make_unique<DeviationMeter>(
         exec, honest_rows, std::vector<const float*>(outputs.begin(), outputs.end()), model->parameters());
   }
@@ -220,30 +201,27 @@ struct Simulation::State {
     bound_estimator->run();
   }
 
-  void attack() { matrix->attack(); }
-
-  void defend() { matrix->defend(); }
+  /// Attack and defense.
+  void exchange() { protocol->exchange(protocol->variant(rounds_done)); }
 
   void update() {
-    const Phase phase(exec.timer(), "update", {}, std::int64_t{count} * model->parameters() * 12);
+    const Phase phase(exec.timer(), "update", {}, std::int64_t{replicas} * model->parameters() * 12);
     bound_optimizer->step();
     bound_estimator->moved();
-    advance_round(exec, round.data());
+    round.advance();
   }
 
   void run_round() {
     sample();
     estimate();
-    attack();
-    defend();
+    exchange();
     update();
   }
 
   /// A round that cannot be recorded is launched step by step, as the first ones are.
-  void record_round(const SimulationHooks& hooks) {
+  void record_round(int variant, const SimulationHooks& hooks) {
     try {
-      exec.capture([this] { run_round(); });
-      captured = true;
+      recorded[variant] = exec.capture([this] { run_round(); });
     } catch (const std::exception& error) {
       exec.check_alive(error);
       recordable = false;
@@ -252,28 +230,43 @@ struct Simulation::State {
   }
 
   void next_round(const SimulationHooks& hooks) {
-    if (recordable && !captured && rounds_done >= uncaptured_rounds) record_round(hooks);
-    if (captured) {
-      exec.replay();
+    const int variant = protocol->variant(rounds_done);
+    const bool warm = rounds_done >= uncaptured_rounds && launched.count(variant) != 0;
+    if (recordable && warm && recorded.count(variant) == 0) record_round(variant, hooks);
+    if (const auto found = recorded.find(variant); found != recorded.end()) {
+      exec.replay(found->second);
     } else {
       exec.timer().enable(!exec.cuda() || (rounds_done > 0 && rounds_done < uncaptured_rounds));
       run_round();
       exec.timer().enable(false);
+      launched.insert(variant);
     }
     ++rounds_done;
+  }
+
+  /// The mean over each cell's models of what every replica has.
+  template <class Value, class Get>
+  std::vector<double> per_cell(const std::vector<Value>& replica_values, Get get) const {
+    std::vector<double> means;
+    for (int c = 0; c < count; ++c) {
+      const auto first = static_cast<std::size_t>(c * roster.models), models = static_cast<std::size_t>(roster.models);
+      double sum = get(replica_values[first]);
+      for (std::size_t k = 1; k < models; ++k) sum += get(replica_values[first + k]);
+      means.push_back(sum / roster.models);
+    }
+    return means;
   }
 
   std::vector<Evaluation> observe() {
     const std::vector<Score> scores = evaluation->run();
     std::vector<Evaluation> result(static_cast<std::size_t>(count));
-    std::vector<Deviation> deviations(static_cast<std::size_t>(count), {NAN, NAN, NAN});
-    std::vector<double> shares(static_cast<std::size_t>(count), NAN), distances = shares;
+    std::vector<Deviation> deviations(static_cast<std::size_t>(replicas), {NAN, NAN, NAN});
+    std::vector<double> distances(static_cast<std::size_t>(replicas), NAN);
     std::vector<Observations> declared(static_cast<std::size_t>(count));  // by the components
-    std::vector<float> batch_losses(static_cast<std::size_t>(count) * workers, NAN);
+    std::vector<float> batch_losses(losses.size(), NAN);
     if (rounds_done > 0) {
       deviations = deviation->measure();
-      shares = matrix->byzantine_shares();
-      declared = matrix->observe();
+      declared = protocol->observe();
       const Observations estimated = bound_estimator->observe();
       for (int c = 0; c < count; ++c) declared[static_cast<std::size_t>(c)].merge(of_cell(estimated, count, c));
       batch_losses = losses.download();
@@ -284,21 +277,27 @@ struct Simulation::State {
       const std::vector<float*> models = query.pointers();
       distances = distances_to(exec, {models.begin(), models.end()}, optimum.row(0), model->parameters());
     }
+    const auto test_loss = per_cell(scores, [](const Score& s) { return s.loss; });
+    const auto accuracy = per_cell(scores, [](const Score& s) { return s.accuracy; });
+    const auto norm = per_cell(deviations, [](const Deviation& v) { return v.norm; });
+    const auto error = per_cell(deviations, [](const Deviation& v) { return v.error; });
+    const auto cosine = per_cell(deviations, [](const Deviation& v) { return v.cosine; });
+    const auto distance = per_cell(distances, [](double v) { return v; });
     for (std::size_t c = 0; c < result.size(); ++c) {
       double loss = 0;
-      for (int w = 0; w < honest; ++w) loss += batch_losses[c * static_cast<std::size_t>(workers) + w] / honest;
+      for (std::size_t i = 0; i < numbers.size(); ++i)
+        if (roster.is_honest(numbers[i])) loss += batch_losses[c * numbers.size() + i] / roster.honest;
       const int last = rounds_done > 0 ? rounds_done - 1 : 0;
       result[c].round = rounds_done;
-      result[c].values = {{"train_loss", {loss}},
-                          {"test_loss", {scores[c].loss}},
-                          {"test_accuracy", {scores[c].accuracy}},
-                          {"aggregate_norm", {deviations[c].norm}},
-                          {"aggregate_error", {deviations[c].error}},
-                          {"aggregate_cosine", {deviations[c].cosine}},
-                          {"byzantine_weight", {cells.front().byzantine > 0 ? shares[c] : NAN}},
-                          {"learning_rate", {rates[c][static_cast<std::size_t>(last)]}},
-                          {"optimum_distance", {distances[c]}}};
-      result[c].values.merge(declared[c]);
+      result[c].values = std::move(declared[c]);
+      result[c].values.merge(Observations{{"train_loss", {loss}},
+                                          {"test_loss", {test_loss[c]}},
+                                          {"test_accuracy", {accuracy[c]}},
+                                          {"aggregate_norm", {norm[c]}},
+                                          {"aggregate_error", {error[c]}},
+                                          {"aggregate_cosine", {cosine[c]}},
+                                          {"learning_rate", {rates[c][static_cast<std::size_t>(last)]}},
+                                          {"optimum_distance", {distance[c]}}});
     }
     return result;
   }

@@ -5,23 +5,13 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <tuple>
 #include <vector>
 
-#include "src/plan/axes.hpp"
 #include "src/plan/plan.hpp"
+#include "src/run/cohort.hpp"
 #include "src/run/device_data.hpp"
 
 namespace gauntlet {
-
-/// Cells with equal keys can advance together: they differ at most in the seed, the partition, the step size, the
-/// attack and the defense. (Attacks split in two kinds: those whose workers compute messages of their own and others;
-/// so do defenses, by the samples that their server holds.)
-using CohortKey = std::tuple<CellKey, bool, int>;
-CohortKey cohort_key(const Cell& cell);
-
-/// Bytes of the back end's memory that one cell of a cohort takes, data aside.
-std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset);
 
 /// What a running simulation tells and asks its host.
 struct SimulationHooks {

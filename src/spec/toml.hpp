@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-// Include toml++ only through this header: it mends two slips of version 3.3, both found by tests/fuzz_spec.cpp.
+// Include toml++ only through this header: it mends two slips of version 3.3, both found by tests/fuzz/fuzz_spec.cpp.
 // The parser asserts that a table's name starts like a key and then reports politely that it does not: `[|x]` in a
 // spec would end the program in builds that keep assertions.
 #ifndef TOML_ASSERT

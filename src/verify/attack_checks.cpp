@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "src/verify/checks.hpp"
 #include "src/verify/inboxes.hpp"
 
@@ -25,7 +25,7 @@ struct Subject {
 std::vector<float> sent(Exec& exec, const Subject& s, int first, int count) {
   std::vector<std::uint64_t> seeds;
   for (int c = 0; c < count; ++c) seeds.push_back(static_cast<std::uint64_t>(first + c));
-  AttackTrial trial(exec, s.text, defense, s.sizes.n, s.sizes.f, d, seeds);
+  Trial trial(exec, s.text, defense, s.sizes.n, s.sizes.f, d, seeds);
   std::vector<float> all;
   for (int t = 0; t < rounds; ++t) {
     std::vector<float> work;
@@ -59,7 +59,7 @@ std::string batch_differs(Exec& exec, const Subject& s) {
 /// Before its first round the Byzantine workers send their own honest messages.
 std::string starts_early(Exec& exec, const Subject& s, ComponentText text) {
   text.arguments.emplace_back("start", "1");
-  AttackTrial trial(exec, to_string({text}), defense, s.sizes.n, s.sizes.f, d, {0});
+  Trial trial(exec, to_string({text}), defense, s.sizes.n, s.sizes.f, d, {0});
   const Messages work = random_messages({s.sizes.n, 0}, d, 1);
   const Messages own(work.end() - s.sizes.f, work.end());
   return difference(trial.act(0, flatten(work).data()), flatten(own), 0);

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/protocols/trial.cuh"
 #include "src/verify/checks.hpp"
-#include "src/verify/defense_trial.hpp"
+#include "src/verify/inboxes.hpp"
 
 namespace gauntlet {
 
@@ -49,12 +50,61 @@ Messages messages_of(const Subject& s, int inbox, int round) {
   return random_messages(s.sizes, d, static_cast<std::uint64_t>(1 + inbox + 100 * round));
 }
 
+/// A defense with its state on some inboxes, and the messages that it sees in a round.
+class Rounds {
+ public:
+  Rounds(Exec& exec, const Subject& s, const std::string& pipeline, int inboxes)
+      : exec_(exec),
+        sizes_(s.sizes),
+        inboxes_(inboxes),
+        trial_(exec, "", pipeline, sizes_.n, sizes_.f, d,
+               std::vector<std::uint64_t>(static_cast<std::size_t>(inboxes))) {}
+
+  /// [inbox][message]; the server trusts the mean of the first `good` of each.
+  void receive(int round, const std::vector<Messages>& messages, int good) {
+    round_ = round;
+    rows_.clear(), trusted_.clear();
+    for (const Messages& inbox : messages) {
+      append(rows_, flatten(inbox));
+      append(trusted_, mean_of(inbox, good));
+    }
+    trial_.show(round, rows_.data(), trusted_.data());
+  }
+  /// The outputs, one after the other.
+  std::vector<float> run() { return trial_.play(round_, rows_.data(), trusted_.data()); }
+
+  /// An attacker tries two mixings of the messages received, as they are and the Byzantine ones turned round: the
+  /// squared length of the first inbox's output in the first.
+  double rehearse() {
+    std::vector<double> mixings;
+    for (int c = 0; c < inboxes_; ++c)
+      for (int v = 0; v < 2; ++v)
+        for (int i = 0; i < sizes_.n; ++i)
+          for (int p = 0; p < sizes_.n; ++p) mixings.push_back(i != p ? 0 : v > 0 && i >= sizes_.n - sizes_.f ? -1 : 1);
+    const Array<double> tried(exec_, mixings), zero(exec_, static_cast<std::size_t>(inboxes_) * sizes_.n);
+    Array<double> outcome(exec_, static_cast<std::size_t>(inboxes_) * 2 * 2);
+    trial_.rehearsal().rehearse(tried.data(), 2, zero.data(), -1, outcome.data(), nullptr);
+    return outcome.download()[0];
+  }
+
+ private:
+  static void append(std::vector<float>& all, const std::vector<float>& more) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+
+  Exec& exec_;
+  Sizes sizes_;
+  int inboxes_, round_ = 0;
+  Trial trial_;
+  std::vector<float> rows_, trusted_;
+};
+
 /// The outputs of all rounds, one after the other, of the inboxes numbered `first` … `first` + count − 1. `before` is
 /// called before each round, when its messages are there.
 template <class Before>
 std::vector<float> outputs(Exec& exec, const Subject& s, const std::string& pipeline, int first, int count,
                            const std::function<void(Messages&)>& change, Before before) {
-  DefenseTrial trial(exec, pipeline, s.sizes, count, d);
+  Rounds trial(exec, s, pipeline, count);
   std::vector<float> all;
   for (int t = 0; t < rounds; ++t) {
     std::vector<Messages> messages;
@@ -64,8 +114,8 @@ std::vector<float> outputs(Exec& exec, const Subject& s, const std::string& pipe
     }
     trial.receive(t, messages, s.sizes.n);
     before(trial);
-    for (const Messages& output : trial.run())
-      for (const auto& row : output) all.insert(all.end(), row.begin(), row.end());
+    const std::vector<float> output = trial.run();
+    all.insert(all.end(), output.begin(), output.end());
   }
   return all;
 }
@@ -73,7 +123,7 @@ std::vector<float> outputs(Exec& exec, const Subject& s, const std::string& pipe
 std::vector<float> outputs(
     Exec& exec, const Subject& s, const std::string& pipeline, int first = 0, int count = 1,
     const std::function<void(Messages&)>& change = [](Messages&) {}) {
-  return outputs(exec, s, pipeline, first, count, change, [](DefenseTrial&) {});
+  return outputs(exec, s, pipeline, first, count, change, [](Rounds&) {});
 }
 
 /// What inbox `inbox` of `count` contributed to outputs().
@@ -95,15 +145,16 @@ std::string batch_differs(Exec& exec, const Subject& s) {
   return {};
 }
 
-/// Every message x becomes factor x + shift (0, 1, ..., 6, 0, 1, ...).
+/// Every message x becomes factor x + a vector of multiples of `shift`.
 std::string moves_otherwise(Exec& exec, const Subject& s, float factor, float shift) {
+  // Both ways, and far enough that who was long may become short.
+  const auto step = [](std::size_t k) { return static_cast<float>(k % 7) - 4; };
   const auto change = [=](Messages& messages) {
     for (auto& message : messages)
-      for (std::size_t k = 0; k < message.size(); ++k)
-        message[k] = factor * message[k] + shift * static_cast<float>(k % 7);
+      for (std::size_t k = 0; k < message.size(); ++k) message[k] = factor * message[k] + shift * step(k);
   };
   std::vector<float> want = outputs(exec, s, s.whole());
-  for (std::size_t k = 0; k < want.size(); ++k) want[k] = factor * want[k] + shift * static_cast<float>(k % d % 7);
+  for (std::size_t k = 0; k < want.size(); ++k) want[k] = factor * want[k] + shift * step(k % d);
   return difference(outputs(exec, s, s.whole(), 0, 1, change), want, tolerance);
 }
 
@@ -118,7 +169,7 @@ std::string harmed(Exec& exec, const Subject& s) {
   for (const Harm harm : {Harm{"NaN", nan, nan}, Harm{"infinity", inf, inf}, Harm{"-infinity", -inf, -inf},
                           Harm{"infinities of both signs", inf, -inf}, Harm{"one NaN in two", nan, 0},
                           Harm{"1e30", 1e30F, -1e30F}, Harm{"the largest numbers", most, most}}) {
-    DefenseTrial trial(exec, s.text, s.sizes, 1, d);
+    Rounds trial(exec, s, s.text, 1);
     for (int t = 0; t < rounds; ++t) {
       Messages messages = random_messages({s.sizes.n, 0}, d, static_cast<std::uint64_t>(7 + t), 0.5F);
       const int honest = s.sizes.n - s.sizes.f;
@@ -133,8 +184,7 @@ std::string harmed(Exec& exec, const Subject& s) {
         for (std::size_t k = 0; k < d; ++k)
           messages[static_cast<std::size_t>(i)][k] = k % 2 == 0 ? harm.even : harm.odd;
       trial.receive(t, {messages}, honest);
-      const Messages outputs = trial.run()[0];
-      for (const auto& row : outputs) {
+      for (const auto& row : rows_of(trial.run(), d)) {
         double square = 0;
         for (std::size_t k = 0; k < d; ++k) square += std::pow(static_cast<double>(row[k]) - center[k], 2);
         // NaN fails the comparison.
@@ -152,11 +202,7 @@ std::string harmed(Exec& exec, const Subject& s) {
 /// A rehearsal tells what a run then gives, and leaves no trace.
 std::string rehearsed_otherwise(Exec& exec, const Subject& s, bool foresees) {
   std::vector<double> squares;
-  const auto rehearse = [&](DefenseTrial& trial) {
-    trial.run(true);
-    const std::vector<double> both = trial.rehearse();
-    squares.push_back(both[0]);
-  };
+  const auto rehearse = [&](Rounds& trial) { squares.push_back(trial.rehearse()); };
   const std::vector<float> plain = outputs(exec, s, s.whole());
   const std::vector<float> after = outputs(
       exec, s, s.whole(), 0, 1, [](Messages&) {}, rehearse);
@@ -183,11 +229,11 @@ std::string disagrees(Exec& exec, const Subject& s) {
 }
 
 std::string leaves_box(Exec& exec, const Subject& s) {
-  DefenseTrial trial(exec, s.whole(), s.sizes, 1, d);
+  Rounds trial(exec, s, s.whole(), 1);
   for (int t = 0; t < rounds; ++t) {
     const Messages messages = messages_of(s, 0, t);
     trial.receive(t, {messages}, s.sizes.n);
-    const std::vector<float> out = trial.run()[0][0];
+    const std::vector<float> out = trial.run();
     for (std::size_t k = 0; k < out.size(); ++k) {
       float low = messages[0][k], high = low;
       for (const auto& message : messages) low = std::min(low, message[k]), high = std::max(high, message[k]);
@@ -226,7 +272,7 @@ Findings check_defense(Exec& exec, Exec* other, const Entry<Stage>& entry, const
     const auto turn = [](Messages& messages) { std::reverse(messages.begin(), messages.end()); };
     return difference(outputs(exec, s, s.whole(), 0, 1, turn), outputs(exec, s, s.whole()), tolerance);
   });
-  claimed(traits.translation_equivariant, "moves with the messages", [&] { return moves_otherwise(exec, s, 1, -2); });
+  claimed(traits.translation_equivariant, "moves with the messages", [&] { return moves_otherwise(exec, s, 1, 20); });
   claimed(traits.scale_equivariant, "grows with the messages", [&] { return moves_otherwise(exec, s, 8, 0); });
   claimed(traits.unanimous, "equal messages come back", [&] { return disagrees(exec, s); });
   claimed(traits.within_box, "stays within the messages' box", [&] { return leaves_box(exec, s); });

@@ -6,8 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/defenses/aggregate.cuh"
-#include "kernels/protocols/messages.cuh"
+#include "kernels/protocols/trial.cuh"
 #include "src/verify/inboxes.hpp"
 
 namespace gauntlet {

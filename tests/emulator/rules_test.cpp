@@ -2,9 +2,8 @@
 #include <cmath>
 
 #include "kernels/attacks/attack.cuh"
-#include "kernels/protocols/messages.cuh"
-#include "tests/catalogue_reference.hpp"
-#include "tests/defense_support.hpp"
+#include "tests/reference/defenses.hpp"
+#include "tests/trial.hpp"
 
 /// Rules and attacks in sizes that the emulated device bears: what the tests of all back ends ask with larger ones.
 namespace gauntlet {
@@ -12,7 +11,7 @@ namespace {
 
 TEST_CASE("every stage agrees with its naive definition on the emulated device", "[emulated]") {
   unsigned seed = 1;
-  for (const auto& [name, definition] : reference::stages()) {
+  for (const auto& [name, definition] : reference::definitions()) {
     const std::string pipeline =
         Registry<Stage>::find(name, "defense").role == "meta-aggregator" ? "median | " + name : name;
     for (const auto& [n, f, d] : std::vector<std::array<int, 3>>{{4, 1, 7}, {10, 2, 33}, {13, 3, 140}})
@@ -72,7 +71,7 @@ TEST_CASE("attacks that know the defense search against rules of every kind", "[
     if (!entry.create({entry.name, {}}, n, f)->knows_defense()) continue;
     for (const char* defense : {"krum", "trimmed-mean", "median | ctma", "signsgd-fd", "fltrust"}) {
       INFO(entry.name << " against " << defense);
-      AttackTrial trial(exec, entry.name, defense, n, f, d, {3});
+      Trial trial(exec, entry.name, defense, n, f, d, {3});
       for (const float value : trial.act(0, rows.data(), trusted.data())) CHECK(std::isfinite(value));
       CHECK(trial.padding_is_zero());
       for (const float value : trial.aggregates()) CHECK(std::isfinite(value));

@@ -19,8 +19,11 @@ Defense::State::State(Exec& exec_, std::shared_ptr<const Pipeline> pipeline_, co
       n(job.inboxes.n),
       m(job.inboxes.base.m),
       d(job.inboxes.base.d) {
+  bool mixed = false;  // behind a mixing, the messages' norms are made of all products of the base rows
   for (const auto& stage : pipeline->stages()) {
-    reads = std::max(reads, stage->reads());
+    const bool of_mixtures = mixed && stage->reads() == Reads::norms;
+    reads = std::max(reads, of_mixtures ? Reads::gram : stage->reads());
+    mixed |= stage->role() == StageRole::pre_aggregator;
     if (stage->role() == StageRole::rule) rule = stage.get();
     has_meta |= stage->role() == StageRole::meta_aggregator;
   }

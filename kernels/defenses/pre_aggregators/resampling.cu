@@ -38,6 +38,7 @@ const Registered<Stage> resampling([](Entry<Stage>& e) {
   e.formula = "y_b = mean of group b of a random deal of `size` copies of every message into n groups";
   e.source = "He, Karimireddy, Jaggi, Byzantine-Robust Learning on Heterogeneous Datasets via Resampling, 2020";
   e.traits.permutation_invariant = false;
+  e.traits.mean_without_byzantine = true;
   e.traits.draws_workers = true;
   e.parameters = {count("size", "2", "messages in a mean, and copies of each message", 1, 64)};
   // Whatever the deal, equal messages come back.

@@ -8,12 +8,12 @@ namespace {
 
 /// Row n of the problem is the median.
 struct Aksel : GramFunctor {
-  int keep = 1;
+  bool half = true;
 
   std::size_t scratch(int n) const { return static_cast<std::size_t>(n); }
 
   GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* squares) const {
-    const int n = gram.n;
+    const int n = gram.n, keep = half ? (n + 1) / 2 : n - gram.f;
     team.each(n, [=](int i) { squares[i] = rank_distance2(gram, i, n); });
     mean_of_smallest(
         team, n, keep, [=](int i) { return squares[i]; }, weights);
@@ -40,7 +40,7 @@ const Registered<Stage> aksel([](Entry<Stage>& e) {
                      {"keep=n-f", 1, {{0, 0}, {1, 0}, {4, 1}, {2, 9}}, {{5.0f / 3, 1.0f / 3}}}};
   e.make = [](const Arguments& a) {
     Aksel rule;
-    rule.keep = a.is("keep", "half") ? (a.n() + 1) / 2 : a.n() - a.f();
+    rule.half = a.is("keep", "half");
     return anchored_rule(median_of(a), rule);
   };
 });

@@ -120,6 +120,7 @@ const Registered<Stage> clipped_clustering([](Entry<Stage>& e) {
       "Li, Ngai, Voigt, An Experimental Study of Byzantine-Robust Aggregation Schemes, IEEE Trans. Big Data 2023";
   e.traits.translation_equivariant = false;
   e.traits.scale_equivariant = false;  // max_length is a length
+  e.traits.unanimous = false;          // up to that length only
   e.traits.within_box = false;         // clips toward zero
   e.parameters = {
       number("max_length", "1e5", "no message stays longer", 0),

@@ -37,7 +37,6 @@ const Registered<Stage> zeno([](Entry<Stage>& e) {
   e.source = "Xie, Koyejo, Gupta, Zeno: Distributed SGD with Suspicion-based Fault-tolerance, ICML 2019";
   e.traits.robust = false;  // what it promises is descent: a message as long as |x_0| / rho may still be the best
   e.traits.translation_equivariant = false;
-  e.traits.scale_equivariant = false;  // rho is a squared length
   e.traits.mean_without_byzantine = true;
   e.parameters = {count("b", "f", "messages left out; at least f if the result is to be robust"),
                   number("rho", "0.005", "the paper's rho / gamma, by default for its rho = 0.0005 and gamma = 0.1", 0),

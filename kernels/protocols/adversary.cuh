@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/protocols/aggregators.cuh"
+
+namespace gauntlet {
+
+/// Who sends what in place of the Byzantine workers, and when: cells with one attack form a group that acts on all of
+/// them at once. In rounds outside the attack's window the Byzantine workers send their own honest messages.
+class Adversary {
+ public:
+  /// Writes to the inboxes of `aggregators`, which must outlive it. \throws UserError when an attack needs a defense to
+  /// work against and nobody aggregates.
+  Adversary(Exec& exec, const Wiring& wiring, Aggregators& aggregators);
+  ~Adversary();
+
+  /// Writes the Byzantine messages of every view: the same ones to all receivers of a cell.
+  void act();
+
+ private:
+  struct Group;
+
+  Exec& exec_;
+  std::vector<std::unique_ptr<Group>> groups_;
+};
+
+/// The rounds in which the Byzantine workers of this attack compute with flipped labels.
+RoundWindow label_flips(const Attack& attack);
+
+}  // namespace gauntlet
