@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
 
 #include "src/data/npy.hpp"
+#include "src/report/csv.hpp"
 #include "src/spec/spec.hpp"
 #include "tests/command.hpp"
 
@@ -131,6 +133,18 @@ TEST_CASE("the example rule trains in a matrix beside the others") {
     REQUIRE(at != std::string::npos);
     CHECK(std::stod(table.out.substr(at + row.size())) > 0.3);  // ten classes: chance is 0.1
   }
+  // What the rule with a memory holds of its nine workers: all trusted alike at first, then the two attackers less.
+  const CsvTable rounds = read_csv(folder / "out" / "convergence.csv");
+  const std::size_t defense = rounds.column("defense"), weights = rounds.column("worker_weights");
+  std::vector<std::string> trusts;
+  for (const auto& row : rounds.rows)
+    if (row[defense] == "afa") trusts.push_back(row[weights]);
+  REQUIRE(trusts.size() == 2);
+  CHECK(trusts[0].empty());
+  std::istringstream last(trusts[1]);
+  const std::vector<double> trust{std::istream_iterator<double>(last), {}};
+  REQUIRE(trust.size() == 9);
+  CHECK(trust[0] > 2 * trust[8]);
 }
 
 TEST_CASE("the README names every key of a spec with its default") {

@@ -150,6 +150,11 @@ class GramRule : public Stage {
   virtual GramOutput output() const { return GramOutput::sum; }
   virtual float noise() const { return 0; }  ///< standard deviation of normal noise on every coordinate of the output
   virtual bool learns() const { return false; }
+  /// Whether observe() has something to say: the numbers are then fetched for it.
+  virtual bool observes() const { return false; }
+  /// After a round: the columns that the rule declares (Component::columns), of one inbox of at most n messages, from
+  /// its numbers.
+  virtual Observations observe(const double* numbers, int n) const { return (void)numbers, (void)n, Observations{}; }
   /// After a round that counted: changes the numbers and writes [inboxes][sums][most n] updates, which say as they come
   /// that nothing changes. `weights` are those of solve().
   virtual void learn(Exec& exec, const GramBatch& batch, const double* weights, SumUpdate* updates) const {
@@ -253,7 +258,8 @@ struct Describe<Stage> {
 /// What the functors below may leave out.
 struct GramFunctor {
   static constexpr Reads reads = Reads::gram;
-  static constexpr bool learns = false;  ///< it has a learn(), as gram_rule says
+  static constexpr bool learns = false;    ///< it has a learn(), as gram_rule says
+  static constexpr bool observes = false;  ///< it has an observe(), as gram_rule says
   Memory memory(int n) const { return (void)n, Memory{}; }
   GramOutput output() const { return GramOutput::sum; }
   float noise() const { return 0; }
@@ -343,6 +349,11 @@ class GramRuleOf final : public GramStage<Functor, GramRule> {
   void solve(Exec& exec, const GramBatch& batch, double* weights) const override {
     gauntlet::solve(exec, batch, this->functor_, weights, batch.most() + batch.memory);
   }
+  bool observes() const override { return Functor::observes; }
+  Observations observe(const double* numbers, int n) const override {
+    if constexpr (Functor::observes) return this->functor_.observe(numbers, n);
+    return (void)numbers, (void)n, Observations{};
+  }
   bool learns() const override { return Functor::learns; }
   void learn(Exec& exec, const GramBatch& batch, const double* weights, SumUpdate* updates) const override {
     if constexpr (Functor::learns)
@@ -397,7 +408,9 @@ class ColumnRuleOf final : public ColumnRule {
 /// const` derived from GramFunctor. It writes gram.size weights. One with a memory may also have `static constexpr bool
 /// learns = true` and `GAUNTLET_HD void learn(const Team&, const Gram&, const double* weights, SumUpdate* updates,
 /// double* scratch) const`, which runs after every round that counts (not when an attacker tries): it changes
-/// gram.numbers and says what becomes of the sum in row gram.sum(i, s), at updates[gram.sum(i, s) - gram.n].
+/// gram.numbers and says what becomes of the sum in row gram.sum(i, s), at updates[gram.sum(i, s) - gram.n]. With
+/// `observes = true` and `Observations observe(const double* numbers, int n) const`, on the host, it reports columns of
+/// its own.
 template <class Functor>
 std::unique_ptr<GramRule> gram_rule(Functor functor) {
   return std::make_unique<detail::GramRuleOf<Functor>>(functor);

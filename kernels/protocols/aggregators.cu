@@ -9,9 +9,10 @@ namespace gauntlet {
 /// Cells whose inboxes one Defense aggregates.
 struct Aggregators::Group final : Rehearsal {
   std::vector<int> cells;
-  Array<const float*> rows;    ///< [cells][m]
-  Array<double> mixing;        ///< [cells][views][n][m]
-  Array<std::uint64_t> seeds;  ///< [cells][views], as all below
+  Array<const float*> rows;     ///< [cells][m]
+  Array<double> mixing;         ///< [cells][views][n][m]
+  Array<std::uint8_t> present;  ///< [cells][views][n], where somebody may be absent
+  Array<std::uint64_t> seeds;   ///< [cells][views], as all below
   Array<float*> out, trusted;
   Array<const float*> models;
   std::unique_ptr<Defense> defense;
@@ -79,6 +80,12 @@ Aggregators::Aggregators(Exec& exec, const Wiring& wiring)
       for (std::size_t i = 0; i < cells.size(); ++i)
         inboxes_[static_cast<std::size_t>(cells[i])].mixing = group->mixing.data() + i * identity.size();
     }
+    if (wiring.absences) {
+      const std::size_t size = static_cast<std::size_t>(views_) * wiring.n;
+      group->present = {exec, std::vector<std::uint8_t>(cells.size() * size, 1)};
+      for (std::size_t i = 0; i < cells.size(); ++i)
+        inboxes_[static_cast<std::size_t>(cells[i])].present = group->present.data() + i * size;
+    }
     if (match.defense) {
       Defense::Job job;
       job.inboxes.base = {static_cast<int>(cells.size()) * views_, static_cast<int>(m), wiring.d, group->rows.data(),
@@ -91,6 +98,7 @@ Aggregators::Aggregators(Exec& exec, const Wiring& wiring)
       job.label = match.defense_label;
       job.trusted = group->trusted.data();
       job.models = group->models.data();
+      job.present = group->present.data();
       group->defense = std::make_unique<Defense>(exec, match.defense, job);
     }
     groups_.push_back(std::move(group));

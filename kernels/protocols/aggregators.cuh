@@ -21,9 +21,10 @@ class Aggregators {
 
   /// What the inboxes of one cell are mixed of, for who writes the Byzantine messages.
   struct Inbox {
-    std::vector<const float*> base;  ///< m rows: the computed ones and, behind them, the extra ones
-    std::vector<float*> extra;       ///< the rows that the attack computes, owned here
-    double* mixing = nullptr;        ///< [views][n][m] on the back end, the Byzantine rows zero; null without any
+    std::vector<const float*> base;   ///< m rows: the computed ones and, behind them, the extra ones
+    std::vector<float*> extra;        ///< the rows that the attack computes, owned here
+    double* mixing = nullptr;         ///< [views][n][m] on the back end, the Byzantine rows zero; null without any
+    std::uint8_t* present = nullptr;  ///< [views][n] on the back end, at first 1; null unless somebody may be absent
   };
   const Inbox& inbox(std::size_t cell) const { return inboxes_[cell]; }
 

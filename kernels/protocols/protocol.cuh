@@ -34,9 +34,10 @@ struct Shape {
 /// tables may go when what is made from them is made; the rows must stay.
 struct Wiring {
   std::vector<Match> cells;
-  int n = 0, f = 0;  ///< messages of an inbox; of these, the last ones, what Byzantine workers send
-  bool own = false;  ///< the Byzantine workers compute messages, too
-  int views = 1;     ///< receivers of every cell: inboxes mixed of the same rows; a simulation has one per model
+  int n = 0, f = 0;       ///< messages of an inbox; of these, the last ones, what Byzantine workers send
+  bool own = false;       ///< the Byzantine workers compute messages, too
+  int views = 1;          ///< receivers of every cell: inboxes mixed of the same rows; a simulation has one per model
+  bool absences = false;  ///< messages may be absent: the protocol says which, in Aggregators::Inbox::present
   std::int64_t d = 0;
   std::vector<float*> computed;    ///< [cells][n, or n − f unless `own`]: the workers' messages, honest ones first
   std::vector<float*> trusted;     ///< [cells][views]: the receiver's own message; empty where it computes none

@@ -38,8 +38,8 @@ DatasetPointer dataset_of(const Cell& cell) {
   return load_dataset(cell.dataset, cell.data_dir, cell.seed, receivers_of(cell));
 }
 
-/// Passes put cells in the second or third dimension of a CUDA grid, which ends at 65,535.
-constexpr std::size_t most_cells_together = 65535;
+/// Passes put models in the second or third dimension of a CUDA grid, which ends at 65,535.
+constexpr std::size_t most_models_together = 65535;
 
 /// On the CPU every cell is a cohort of its own; on CUDA cells of one key are put together while memory lasts.
 std::deque<Cohort> form_cohorts(std::vector<Cell> cells, bool together, std::size_t memory_bytes) {
@@ -59,7 +59,8 @@ std::deque<Cohort> form_cohorts(std::vector<Cell> cells, bool together, std::siz
     const auto [size, is_new] = known.try_emplace({key.first, cell.parts.get()}, 0);
     if (is_new) size->second = bytes_per_cell(cell, *dataset);
     const auto found = open.find(key);
-    if (found != open.end() && cohorts[found->second.cohort].cells.size() < most_cells_together &&
+    const auto most_cells = most_models_together / static_cast<std::size_t>(roster_of(cell).models);
+    if (found != open.end() && cohorts[found->second.cohort].cells.size() < most_cells &&
         found->second.bytes + size->second <= memory_bytes) {
       cohorts[found->second.cohort].cells.push_back(std::move(cell));
       found->second.bytes += size->second;

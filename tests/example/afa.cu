@@ -6,7 +6,7 @@ namespace {
 
 /// A rule with a memory: how often each worker was found good (numbers 0 .. n-1) and bad (n .. 2n-1) in rounds before.
 struct AdaptiveFederatedAveraging : GramFunctor {
-  static constexpr bool learns = true;
+  static constexpr bool learns = true, observes = true;
   double slack = 2, step = 0.5, prior = 3;
 
   Memory memory(int n) const { return {MemoryRow::none, 0, 2 * static_cast<std::size_t>(n)}; }
@@ -52,6 +52,16 @@ struct AdaptiveFederatedAveraging : GramFunctor {
     }
   }
 
+  /// For convergence.csv: what the next round's messages weigh, if all are found good.
+  Observations observe(const double* numbers, int n) const {
+    std::vector<double> trusts;
+    double total = 0;
+    for (int w = 0; w < n; ++w)
+      total += trusts.emplace_back((numbers[w] + prior) / (numbers[w] + numbers[n + w] + 2 * prior));
+    for (double& each : trusts) each /= total;
+    return {{worker_weights_column().name, trusts}};
+  }
+
   /// After a round that counted.
   GAUNTLET_HD void learn(const Team& team, const Gram& gram, const double* weights, SumUpdate*, double*) const {
     team.each(gram.n, [=](int i) { gram.numbers[weights[i] > 0 ? gram.worker(i) : gram.most + gram.worker(i)] += 1; });
@@ -65,6 +75,7 @@ const Registered<Stage> afa([](Entry<Stage>& e) {
       "repeat: y = sum of p_i x_i / sum of p_i over the good; bad: cos(x_i, y) beyond median +- xi sd of them, on the "
       "side of their mean, xi = slack, slack + 0.5, ...; p_i = (good rounds + 3) / (rounds + 6)";
   e.source = "Munoz-Gonzalez, Co, Lupu, Byzantine-Robust FML through Adaptive Model Averaging, 2019 (never blocks)";
+  e.columns = {worker_weights_column()};
   e.traits.robust = false;  // directions say nothing of lengths
   e.traits.translation_equivariant = false;
   e.parameters = {number("slack", "2", "standard deviations allowed at first", 0)};

@@ -279,8 +279,16 @@ std::vector<double> Defense::weight_share(int honest) const {
 
 Observations Defense::observe() const {
   const State& s = *state_;
-  const bool whole = s.custom != nullptr && s.pipeline->stages().front().get() == s.rule;
-  return whole ? s.custom->observe() : Observations{};
+  if (s.rule == nullptr || s.pipeline->stages().front().get() != s.rule) return {};
+  if (s.custom != nullptr) return s.custom->observe();
+  if (s.gram_rule == nullptr || !s.gram_rule->observes()) return {};
+  const std::vector<double> numbers = s.numbers.download();
+  Observations all;
+  for (int c = 0; c < s.count; ++c)
+    for (const auto& [column, values] :
+         s.gram_rule->observe(numbers.data() + static_cast<std::size_t>(c) * s.memory.numbers, s.n))
+      all[column].insert(all[column].end(), values.begin(), values.end());
+  return all;
 }
 
 }  // namespace gauntlet
