@@ -21,11 +21,10 @@ FLOORS = [
     ["kernels/estimators", "kernels/optimizers"],
     ["kernels/attacks", "kernels/defenses"],
     ["kernels/protocols"],
-    ["src/report/atomic_file"],  # files that are written whole or not at all, whoever writes them
     ["src/data"],
-    ["src/plan"],  # what a spec can say, and what a cell is
+    ["src/cell"],
     ["src/spec"],
-    ["src/plan/plan.cpp"],  # the cells of a spec
+    ["src/plan"],
     ["src/report"],
     ["src/run"],
     ["src/bench", "src/verify"],
@@ -110,13 +109,13 @@ def test():
         "kernels/defenses/rules/krum.cu": '#include "kernels/defenses/defense.cuh"\n',
         "kernels/protocols/server.cu":
             '#include "kernels/attacks/attack.cuh"\n#include "kernels/defenses/defense.cuh"\n',
-        "src/report/atomic_file.hpp": "",
-        "src/data/npy.cpp": '#include "src/report/atomic_file.hpp"\n',
+        "src/data/atomic_file.hpp": "",
+        "src/data/npy.cpp": '#include "src/data/atomic_file.hpp"\n',
         "src/run/runner.cpp": '#include "kernels/protocols/server.cu"\n#include "gauntlet/build_info.hpp"\n',
         "tests/run_test.cpp": '#include "src/data/npy.cpp"\n#include "kernels/exec/error.hpp"\n',
         "README.md": "# x\n\n## Layout\n\n```\nkernels/          all\n  exec/           memory\n                  and more/ of it\n"
                      "  passes/, attacks/, protocols/\n  defenses/\n    rules/        one file each\n"
-                     "src/\n  report/\n  data/\n  run/\ntests/\n```\n",
+                     "src/\n  data/\n  run/\ntests/\n```\n",
     }
     planted = [
         ("kernels/exec/error.hpp", '#include "kernels/passes/inbox.cuh"\n', "up"),

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/plan/axes.hpp"
+#include "src/cell/axes.hpp"
 
 #include <set>
 
-#include "src/plan/components.hpp"
+#include "src/cell/components.hpp"
+#include "src/plan/plan.hpp"
 #include "src/report/columns.hpp"
 #include "src/spec/spec.hpp"
 #include "tests/support.hpp"

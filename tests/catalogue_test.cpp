@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "src/plan/catalogue.hpp"
+#include "src/cell/catalogue.hpp"
 
 #include <fstream>
 #include <iterator>

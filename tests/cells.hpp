@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "src/cell/components.hpp"
 #include "src/data/load.hpp"
-#include "src/plan/components.hpp"
 #include "src/run/simulation.hpp"
 #include "tests/support.hpp"
 

@@ -2,9 +2,9 @@
 #include <cmath>
 
 #include "src/bench/kappa.hpp"
+#include "src/cell/components.hpp"
 #include "src/data/load.hpp"
 #include "src/data/random.hpp"
-#include "src/plan/components.hpp"
 #include "src/run/simulation.hpp"
 
 namespace gauntlet {

@@ -12,7 +12,7 @@
 
 #include "kernels/defenses/engine/pipeline.cuh"
 #include "src/bench/kappa.hpp"
-#include "src/report/atomic_file.hpp"
+#include "src/data/atomic_file.hpp"
 #include "src/run/runner.hpp"
 #include "src/run/session.hpp"
 

@@ -10,8 +10,8 @@
 #include <thread>
 
 #include "src/bench/bench.hpp"
+#include "src/cell/components.hpp"
 #include "src/data/load.hpp"
-#include "src/plan/components.hpp"
 #include "src/run/runner.hpp"
 #include "src/run/simulation.hpp"
 

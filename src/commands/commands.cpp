@@ -12,7 +12,7 @@
 
 #include "kernels/exec/error.hpp"
 #include "kernels/registry/text.hpp"
-#include "src/plan/catalogue.hpp"
+#include "src/cell/catalogue.hpp"
 
 namespace gauntlet {
 namespace {

@@ -7,9 +7,9 @@
 #include <filesystem>
 
 #include "gauntlet/build_info.hpp"
+#include "src/cell/catalogue.hpp"
 #include "src/commands/commands.hpp"
 #include "src/data/load.hpp"
-#include "src/plan/catalogue.hpp"
 #include "src/run/runner.hpp"
 #include "src/run/session.hpp"
 

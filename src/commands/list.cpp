@@ -8,7 +8,7 @@
 
 #include "kernels/exec/error.hpp"
 #include "src/commands/commands.hpp"
-#include "src/report/atomic_file.hpp"
+#include "src/data/atomic_file.hpp"
 #include "src/report/listing.hpp"
 
 namespace gauntlet {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <map>
 
-#include "src/plan/axes.hpp"
+#include "src/cell/axes.hpp"
 
 namespace gauntlet {
 namespace {

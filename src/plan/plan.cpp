@@ -6,8 +6,8 @@
 #include <cmath>
 #include <map>
 
-#include "src/plan/axes.hpp"
-#include "src/plan/components.hpp"
+#include "src/cell/axes.hpp"
+#include "src/cell/components.hpp"
 #include "src/spec/spec.hpp"
 
 namespace gauntlet {
@@ -87,11 +87,6 @@ std::size_t number_of_cells(const Spec& spec) {
 }
 
 }  // namespace
-
-double Evaluation::operator[](const std::string& column) const {
-  const auto found = values.find(column);
-  return found == values.end() || found->second.empty() ? NAN : found->second.front();
-}
 
 std::vector<Cell> make_plan(const Spec& spec) {
   const std::size_t number = number_of_cells(spec);

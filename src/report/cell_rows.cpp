@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "kernels/exec/error.hpp"
-#include "src/plan/axes.hpp"
-#include "src/report/atomic_file.hpp"
+#include "src/cell/axes.hpp"
+#include "src/data/atomic_file.hpp"
 #include "src/report/csv.hpp"
 
 namespace gauntlet {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/plan/plan.hpp"
+#include "src/cell/cell.hpp"
 #include "src/report/columns.hpp"
 
 namespace gauntlet {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "src/plan/axes.hpp"
-#include "src/plan/catalogue.hpp"
+#include "src/cell/axes.hpp"
+#include "src/cell/catalogue.hpp"
 
 namespace gauntlet {
 namespace {

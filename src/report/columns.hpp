@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/registry/observer.hpp"
-#include "src/plan/plan.hpp"
+#include "src/cell/cell.hpp"
 
 namespace gauntlet {
 

@@ -10,7 +10,7 @@
 #include "kernels/exec/error.hpp"
 #include "kernels/registry/parameters.hpp"
 #include "kernels/registry/text.hpp"
-#include "src/report/atomic_file.hpp"
+#include "src/data/atomic_file.hpp"
 
 namespace gauntlet {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "src/plan/catalogue.hpp"
+#include "src/cell/catalogue.hpp"
 #include "src/report/documentation.hpp"
 
 namespace gauntlet {

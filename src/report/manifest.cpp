@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "kernels/exec/error.hpp"
-#include "src/report/atomic_file.hpp"
+#include "src/data/atomic_file.hpp"
 
 namespace gauntlet {
 namespace {

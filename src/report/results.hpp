@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "src/plan/plan.hpp"
-#include "src/report/atomic_file.hpp"
+#include "src/cell/cell.hpp"
+#include "src/data/atomic_file.hpp"
 #include "src/report/cell_rows.hpp"
 #include "src/report/manifest.hpp"
 

@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "kernels/exec/error.hpp"
-#include "src/report/atomic_file.hpp"
+#include "src/data/atomic_file.hpp"
 #include "src/report/csv.hpp"
 
 namespace gauntlet {

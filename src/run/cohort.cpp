@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/run/cohort.hpp"
 
-#include "src/plan/components.hpp"
+#include "src/cell/components.hpp"
 
 namespace gauntlet {
 

@@ -6,8 +6,8 @@
 #include <tuple>
 
 #include "kernels/models/model.cuh"
+#include "src/cell/axes.hpp"
 #include "src/data/dataset.hpp"
-#include "src/plan/axes.hpp"
 
 /// Which cells may advance together, and what each of them takes.
 namespace gauntlet {

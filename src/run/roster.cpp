@@ -3,7 +3,7 @@
 
 #include <stdexcept>
 
-#include "src/plan/components.hpp"
+#include "src/cell/components.hpp"
 
 namespace gauntlet {
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "src/plan/plan.hpp"
+#include "src/cell/cell.hpp"
 
 namespace gauntlet {
 

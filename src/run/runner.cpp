@@ -14,9 +14,9 @@
 #include <thread>
 #include <tuple>
 
+#include "src/cell/components.hpp"
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
-#include "src/plan/components.hpp"
 #include "src/run/sample_source.hpp"
 #include "src/run/simulation.hpp"
 

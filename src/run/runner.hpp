@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "kernels/exec/exec.cuh"
-#include "src/plan/plan.hpp"
+#include "src/cell/cell.hpp"
 #include "src/report/timing.hpp"
 
 namespace gauntlet {

@@ -7,8 +7,8 @@
 #include <tuple>
 
 #include "kernels/exec/error.hpp"
+#include "src/cell/axes.hpp"
 #include "src/data/deal.hpp"
-#include "src/plan/axes.hpp"
 
 namespace gauntlet {
 

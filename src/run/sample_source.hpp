@@ -6,7 +6,7 @@
 
 #include "kernels/exec/array.cuh"
 #include "kernels/samples/gather.cuh"
-#include "src/plan/plan.hpp"
+#include "src/cell/cell.hpp"
 #include "src/run/device_data.hpp"
 #include "src/run/roster.hpp"
 

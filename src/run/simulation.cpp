@@ -8,7 +8,7 @@
 #include "kernels/exec/round_counter.cuh"
 #include "kernels/passes/deviation.cuh"
 #include "kernels/protocols/adversary.cuh"
-#include "src/plan/components.hpp"
+#include "src/cell/components.hpp"
 #include "src/run/cohort.hpp"
 #include "src/run/roster.hpp"
 #include "src/run/sample_source.hpp"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "src/plan/plan.hpp"
+#include "src/cell/cell.hpp"
 #include "src/run/cohort.hpp"
 #include "src/run/device_data.hpp"
 

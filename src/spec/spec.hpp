@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "src/plan/axes.hpp"
+#include "src/cell/axes.hpp"
 
 namespace gauntlet {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "src/plan/catalogue.hpp"
+#include "src/cell/catalogue.hpp"
 #include "src/spec/spec.hpp"
 #include "src/spec/toml.hpp"
 

@@ -3,8 +3,8 @@
 #include <fstream>
 #include <limits>
 
+#include "src/data/atomic_file.hpp"
 #include "src/data/npy.hpp"
-#include "src/report/atomic_file.hpp"
 #include "tests/support.hpp"
 
 using namespace gauntlet;

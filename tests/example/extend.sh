@@ -38,8 +38,8 @@ PYTHON
 }
 
 if [ "$what" = axis ]; then
-  after src/plan/plan.hpp 'double weight_decay = 0;' '  double step_scale = 1;'
-  after src/plan/axes.cpp '"lambda; lambda x is added to the aggregate"),' \
+  after src/cell/cell.hpp 'double weight_decay = 0;' '  double step_scale = 1;'
+  after src/cell/axes.cpp '"lambda; lambda x is added to the aggregate"),' \
     '      number("training", "step_scale", &Cell::step_scale, 1.0, 0, most_real, cell_only,
              {"step_scale", 19, "", "what multiplies every step"}, "what multiplies every step"),'
   after src/run/simulation.cpp 'rates.back().push_back(' '        rates.back().back() *= cell.step_scale;'

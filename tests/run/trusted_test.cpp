@@ -4,9 +4,9 @@
 #include <set>
 #include <sstream>
 
+#include "src/cell/components.hpp"
 #include "src/data/deal.hpp"
 #include "src/data/load.hpp"
-#include "src/plan/components.hpp"
 #include "src/run/simulation.hpp"
 #include "tests/backends.hpp"
 #include "tests/command.hpp"

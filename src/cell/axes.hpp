@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "src/plan/catalogue.hpp"
-#include "src/plan/plan.hpp"
+#include "src/cell/catalogue.hpp"
+#include "src/cell/cell.hpp"
 
 namespace gauntlet {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/plan/components.hpp"
+#include "src/cell/components.hpp"
 
-#include "src/plan/axes.hpp"
+#include "src/cell/axes.hpp"
 
 namespace gauntlet {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/report/atomic_file.hpp"
+#include "src/data/atomic_file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/plan/axes.hpp"
+#include "src/cell/axes.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -13,8 +13,8 @@
 #include "kernels/models/model.cuh"
 #include "kernels/optimizers/optimizer.cuh"
 #include "kernels/protocols/protocol.cuh"
-#include "src/plan/catalogue.hpp"
-#include "src/plan/plan.hpp"
+#include "src/cell/catalogue.hpp"
+#include "src/cell/cell.hpp"
 
 namespace gauntlet {
 
