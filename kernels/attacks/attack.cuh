@@ -146,6 +146,17 @@ struct WriteMixing {
   }
 };
 
+}  // namespace detail
+
+/// act(): the last f rows of every cell's mixing, from the functor of message_attack.
+template <class Functor>
+void write_mixing(Exec& exec, const AttackView& view, const Functor& functor) {
+  parallel_for(exec, "attack mixing", std::int64_t{view.cells} * view.f * view.m,
+               detail::WriteMixing<Functor>{view, functor});
+}
+
+namespace detail {
+
 template <class Functor>
 class MessageAttack final : public Attack {
  public:
@@ -163,8 +174,7 @@ class MessageAttack final : public Attack {
     void act() override {
       if constexpr (Functor::extra_rows > 0)
         parallel_spans(exec, "attack rows", view.cells, view.d, WriteExtra<Functor>{view, functor});
-      parallel_for(exec, "attack mixing", std::int64_t{view.cells} * view.f * view.m,
-                   WriteMixing<Functor>{view, functor});
+      write_mixing(exec, view, functor);
     }
     Exec& exec;
     AttackView view;

@@ -82,6 +82,26 @@ GAUNTLET_HD typename Values::Number mean_nearest(const Values& column, typename 
   return total / T(static_cast<float>(keep));
 }
 
+/// What a message is made of: one base row as it is, the same as the message before, or a mixture.
+enum : int { message_same = -1, message_mixed = -2 };
+
+/// Finds out which, so that plain rows are read once and the equal messages of f attackers are computed once.
+GAUNTLET_HD inline int classify_message(const double* mixing, int m, int i) {
+  const double* row = mixing + static_cast<std::int64_t>(i) * m;
+  if (i > 0) {
+    bool same = true;
+    for (int p = 0; p < m && same; ++p) same = row[p] == row[p - m];
+    if (same) return message_same;
+  }
+  int found = message_mixed;
+  for (int p = 0; p < m; ++p) {
+    if (row[p] == 0) continue;
+    if (row[p] != 1 || found != message_mixed) return message_mixed;
+    found = p;
+  }
+  return found;
+}
+
 namespace detail {
 
 /// The reducer for an inbox from which so many are absent.
@@ -122,26 +142,6 @@ GAUNTLET_HD T reduce_values(const Reducer& reducer, T* v, int n) {
   if (!scaled) return result;
   const T most(FLT_MAX), least(-FLT_MAX), full = result / scale, finite = lower(upper(full, least), most);
   return if_not_above(result, most, if_not_above(least, result, finite, full), full);
-}
-
-/// What a message is made of: one base row as it is, the same as the message before, or a mixture.
-enum : int { message_same = -1, message_mixed = -2 };
-
-/// Finds out which, so that plain rows are read once and the equal messages of f attackers are computed once.
-GAUNTLET_HD inline int classify_message(const double* mixing, int m, int i) {
-  const double* row = mixing + static_cast<std::int64_t>(i) * m;
-  if (i > 0) {
-    bool same = true;
-    for (int p = 0; p < m && same; ++p) same = row[p] == row[p - m];
-    if (same) return message_same;
-  }
-  int found = message_mixed;
-  for (int p = 0; p < m; ++p) {
-    if (row[p] == 0) continue;
-    if (row[p] != 1 || found != message_mixed) return message_mixed;
-    found = p;
-  }
-  return found;
 }
 
 /// Reads one coordinate of the messages of one inbox, which `kinds` has classified.

@@ -49,8 +49,7 @@ class Delayed final : public Attack {
 
     void act() override {
       parallel_spans(exec, "delay", view.cells, view.d, TakeAndKeep{view, rounds, ring.data()});
-      parallel_for(exec, "attack mixing", std::int64_t{view.cells} * view.f * view.m,
-                   detail::WriteMixing<SendRow>{view, {}});
+      write_mixing(exec, view, SendRow{});
     }
 
     Exec& exec;

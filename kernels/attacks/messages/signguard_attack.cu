@@ -92,8 +92,7 @@ class SignGuardAttack final : public Attack {
       for_teams(exec, "count signs", view.cells * chunks, 256, CountSigns{view, chunks, counts.data()});
       parallel_for(exec, "count signs", std::int64_t{view.cells} * 2, AddCounts{chunks, counts.data(), totals.data()});
       parallel_spans(exec, "shuffled signs", view.cells, view.d, WriteShuffled{view, totals.data()});
-      parallel_for(exec, "attack mixing", std::int64_t{view.cells} * view.f * view.m,
-                   detail::WriteMixing<SendRow>{view, {}});
+      write_mixing(exec, view, SendRow{});
     }
 
     Exec& exec;

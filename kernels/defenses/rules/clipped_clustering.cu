@@ -57,13 +57,13 @@ struct ClippedClustering : GramFunctor {
     const auto below = [=](std::uint64_t bound) {
       return team.sum(kept + n, [=](int q) {
         const double value = length(q);
-        return value >= 0 && detail::bits_of(value) <= bound ? 1.0 : 0.0;
+        return value >= 0 && bits_of(value) <= bound ? 1.0 : 0.0;
       });
     };
     const auto total = static_cast<int>(below(~std::uint64_t{0}));
     // As kth_smallest, by the whole team: the ring may be long.
     const auto ranked = [&](int k) {
-      std::uint64_t low = 0, high = detail::bits_of(INFINITY);
+      std::uint64_t low = 0, high = bits_of(INFINITY);
       while (low < high) {
         const std::uint64_t middle = low + (high - low) / 2;
         if (below(middle) >= k)
@@ -71,7 +71,7 @@ struct ClippedClustering : GramFunctor {
         else
           low = middle + 1;
       }
-      return detail::double_of(low);
+      return double_of(low);
     };
     return (ranked((total + 1) / 2) + ranked(total / 2 + 1)) / 2;
   }

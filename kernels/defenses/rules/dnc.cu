@@ -49,7 +49,7 @@ struct Classify {
     bool finite = true;
     for (int p = 0; p < m; ++p) finite = finite && (mix[p] == 0 || diagonal[p * (m + 1)] < INFINITY);
     const int i = static_cast<int>(index % n);
-    kinds[index] = finite ? detail::classify_message(mix - std::int64_t{i} * m, m, i) : message_not_finite;
+    kinds[index] = finite ? classify_message(mix - std::int64_t{i} * m, m, i) : message_not_finite;
   }
 };
 
@@ -85,7 +85,7 @@ struct GatherCoordinates {
         const int kind = kinds[message];
         if (kind >= 0)
           value = table[kind][from];
-        else if (kind != detail::message_same)
+        else if (kind != message_same)
           value = kind == message_not_finite ? NAN : mixed(inboxes.mixing + message * m, table, from);
         out[(std::int64_t{stack} * n + i) * padded(width) + k] = value;
       }

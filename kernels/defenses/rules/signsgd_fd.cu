@@ -43,7 +43,7 @@ struct Votes {
   /// Replaces `v`, a span of message i − 1, by that of message i.
   GAUNTLET_HD void read(int c, int i, std::int64_t k, float* v) const {
     const int m = inboxes.base.m, kind = kinds[at(c, i)];
-    if (kind == detail::message_same) return;
+    if (kind == message_same) return;
     const float* const* table = inboxes.base.of(c);
     if (kind >= 0) {
       for (int l = 0; l < span_width; ++l) v[l] = table[kind][k + l];
@@ -69,7 +69,7 @@ struct WeighVotes {
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int n = votes.inboxes.n, m = votes.inboxes.base.m, i = static_cast<int>(index % n);
     if (i < votes.inboxes.messages(index / n))
-      votes.kinds[index] = detail::classify_message(votes.inboxes.mixing + (index - i) * m, m, i);
+      votes.kinds[index] = classify_message(votes.inboxes.mixing + (index - i) * m, m, i);
     votes.weights[index] = *votes.round > 0 && votes.weighted ? log_odds(votes.pooled[index]) : 1;
   }
 };
@@ -94,7 +94,7 @@ struct DecodeVotes {
     if (!v.learn || !initial) return;
     for (int i = 0; i < n; ++i) {
       int source = i;
-      while (v.kinds[v.at(c, source)] == detail::message_same) --source;
+      while (v.kinds[v.at(c, source)] == message_same) --source;
       const double with = team.sum(spans, [&](int s) {
         const std::int64_t k = first + std::int64_t{s} * span_width;
         float value[span_width], total = 0;

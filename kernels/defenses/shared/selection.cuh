@@ -11,7 +11,7 @@
 /// ties go to the lower index.
 namespace gauntlet {
 
-namespace detail {
+/// The bit pattern, which orders non-negative doubles as they are, and back.
 GAUNTLET_HD inline std::uint64_t bits_of(double value) {
   std::uint64_t bits;
   memcpy(&bits, &value, sizeof bits);
@@ -22,7 +22,6 @@ GAUNTLET_HD inline double double_of(std::uint64_t bits) {
   memcpy(&value, &bits, sizeof value);
   return value;
 }
-}  // namespace detail
 
 /// The k-th smallest (k from 1) of value(0), …, value(n − 1), by one thread: counting for small n, bisection on the bit
 /// pattern, which orders non-negative doubles, for large n.
@@ -40,17 +39,17 @@ GAUNTLET_HD double kth_smallest(int n, int k, Value value) {
       if (below < k && k <= below + equal) return candidate;
     }
   }
-  std::uint64_t low = 0, high = detail::bits_of(INFINITY);
+  std::uint64_t low = 0, high = bits_of(INFINITY);
   while (low < high) {
     const std::uint64_t middle = low + (high - low) / 2;
     int count = 0;
-    for (int i = 0; i < n; ++i) count += detail::bits_of(value(i)) <= middle;
+    for (int i = 0; i < n; ++i) count += bits_of(value(i)) <= middle;
     if (count >= k)
       high = middle;
     else
       low = middle + 1;
   }
-  return detail::double_of(low);
+  return double_of(low);
 }
 
 /// Calls chosen(i) for the k smallest of n values, in index order, by one thread.

@@ -19,15 +19,15 @@ class SubsetSearch {
 
   /// Finds the subset; kept(i) then tells who is in it.
   GAUNTLET_HD void run() {
-    std::uint64_t low = 0, high = detail::bits_of(INFINITY);
+    std::uint64_t low = 0, high = bits_of(INFINITY);
     while (low < high) {
       const std::uint64_t middle = low + (high - low) / 2;
-      if (within(detail::double_of(middle)))
-        high = detail::bits_of(diameter2());
+      if (within(double_of(middle)))
+        high = bits_of(diameter2());
       else
         low = middle + 1;
     }
-    within(detail::double_of(high));
+    within(double_of(high));
   }
 
   GAUNTLET_HD bool kept(int i) const { return kept_[i] > 0; }
