@@ -18,7 +18,7 @@ enum class MemoryRow {
   none,
   last_output,  ///< of the rule itself; zero before the first
   trusted,      ///< the message that the server computes from samples of its own; pre-aggregators leave it as it is
-  way,          ///< of the model since round 0; zero where there is no model
+  way,          ///< of the model since round 0, zero where there is no model; its products with sums are not computed
 };
 
 /// What a Gram rule of n messages has beside them, from one round to the next. Rows behind the messages: the workers'
@@ -27,6 +27,7 @@ struct Memory {
   MemoryRow row = MemoryRow::none;
   int sums = 0;             ///< rows per worker, sums of its messages as learn() says
   std::size_t numbers = 0;  ///< doubles an inbox
+  bool apart = false;       ///< no products of sums are needed but with sums of the same set; with no row of its own
 
   int rows(int n) const { return sums * n + (row != MemoryRow::none); }
 };

@@ -30,6 +30,8 @@ struct Defense::State {
   RowStore own_rows, start_rows, anchor, rehearsed;
   Array<float*> kept_rows, last_rows, anchor_rows, rehearsed_rows;
   Array<const float*> stack_table, anchored_table;  ///< [stacks][stack], [count][stack + 1]
+  Array<const float*> main_table, sum_table;        ///< what the Gram passes read, where that is not the stacks
+  Array<double> main_products, sum_parts, sum_products, way_parts, way_products;
   Array<double> gram_parts, products, dot_parts, dot_products;
   Array<double> identity, rule_mixing, rule_base, hidden, numbers, variant_mixing, variant_weights, measure_parts;
   Array<SumUpdate> updates;
@@ -69,6 +71,11 @@ struct Defense::State {
   Rows stack_rows() const;     ///< stacks without an anchor, one for each inbox or its views
   Rows anchored_rows() const;  ///< with it
   void make_room();
+  /// Kept rows of an inbox that the main Gram pass reads: not sums that stand apart, nor the model's way.
+  int taken() const { return memory.apart ? 0 : kept - (memory.row == MemoryRow::way); }
+  Rows main_rows() const;
+  Rows sum_rows() const;
+  void make_room_for_gram();
   void make_room_for_dots();
   void list_present();
   void compute_gram();

@@ -37,6 +37,53 @@ struct ExtendTable {
   }
 };
 
+/// Stacks of base rows and of every view's first `taken` kept rows.
+struct TakeKept {
+  Rows base;
+  float* const* kept;  ///< [count][rows]
+  int rows, taken;
+  const float** out;
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const int m = base.m, width = m + base.views * taken;
+    const std::int64_t stack = index / width, p = index % width, own = p - m;
+    out[index] = p < m ? base.row[stack * m + p] : kept[(stack * base.views + own / taken) * rows + own % taken];
+  }
+};
+
+/// The Gram matrices of stacks, put together of those that passes computed; zero where none did.
+struct AssembleGram {
+  int m, views, kept, taken;  ///< base rows; inboxes of a stack; kept rows of each, of which `taken` are in `main`
+  int n;                      ///< sums in a set
+  const double* main;         ///< [stacks][m + views · taken]²
+  const double* sets;         ///< [count][sets][n]² of the sums, or null
+  const double* way;          ///< [count][m + 1], dots of the last kept row, or null
+  double* out;                ///< [stacks][m + views · kept]²
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const std::int64_t size = m + views * kept, stack = index / (size * size), entry = index % (size * size);
+    const int i = static_cast<int>(entry / size), j = static_cast<int>(entry % size);
+    if (i > j) return;
+    const double value = product(stack, i, j);
+    double* target = out + stack * size * size;
+    target[i * size + j] = value;
+    target[j * size + i] = value;
+  }
+
+ private:
+  GAUNTLET_HD double product(std::int64_t stack, int i, int j) const {  // i <= j
+    const int view = j < m ? 0 : (j - m) / kept, row = (j - m) % kept, other = (i - m) % kept;
+    const std::int64_t inbox = stack * views + view, width = m + views * taken;
+    const bool same_view = i >= m && (i - m) / kept == view;
+    if ((i < m || other < taken) && (j < m || row < taken)) return main[(stack * width + place(i)) * width + place(j)];
+    if (way != nullptr && row == kept - 1 && (i < m || i == j)) return way[inbox * (m + 1) + (i < m ? i : m)];
+    if (sets != nullptr && same_view && other / n == row / n)
+      return sets[((inbox * (kept / n) + row / n) * n + other % n) * n + row % n];
+    return 0;
+  }
+  GAUNTLET_HD std::int64_t place(int i) const { return i < m ? i : m + (i - m) / kept * taken + (i - m) % kept; }
+};
+
 /// Keeps the model of round 0 and writes how far the model has moved from it.
 struct TrackModel {
   const float* const* models;

@@ -72,7 +72,7 @@ void Defense::State::make_room() {
     stack_table = Array<const float*>(exec, stacks * stack);
     parallel_for(exec, "stack table", static_cast<std::int64_t>(stack_table.size()),
                  detail::ExtendTable{job.inboxes.base, kept_rows.data(), views * kept, nullptr, stack_table.data()});
-    for (int c = 0; c < count && memory.row == MemoryRow::last_output; ++c)
+    for (int c = 0; c < count && (memory.row == MemoryRow::last_output || memory.row == MemoryRow::way); ++c)
       last.push_back(own_rows.row(std::int64_t{c + 1} * owned - 1));
     last_rows = Array<float*>(exec, last);
     if (memory.row == MemoryRow::way && job.models != nullptr) start_rows = RowStore(exec, count, d);
@@ -86,10 +86,7 @@ void Defense::State::make_room() {
   }
   if (gram_rule != nullptr && gram_rule->output() == GramOutput::median)
     hidden = Array<double>(exec, inboxes * pipeline->rows_out() * m);
-  if (reads != Reads::nothing) {
-    gram_parts = Array<double>(exec, gram_scratch(exec, stack_rows().stacks()));
-    products = Array<double>(exec, stacks * stack * stack);
-  }
+  if (reads != Reads::nothing) make_room_for_gram();
   workers = job.workers, present_count = job.inboxes.size.of;
   if (job.present != nullptr) {
     own_workers = Array<int>(exec, inboxes * n);
@@ -100,6 +97,35 @@ void Defense::State::make_room() {
   work = detail::Workspace(exec, *pipeline, count, 1, m, kept, stack, present_count != nullptr);
   rule_mixing = Array<double>(exec, inboxes * std::max(n, pipeline->rows_out()) * m);
   if (memory.row == MemoryRow::last_output) rule_base = Array<double>(exec, inboxes * (stack + 1));
+}
+
+Rows Defense::State::main_rows() const {
+  if (main_table.size() == 0) return taken() == kept ? stack_rows() : job.inboxes.base;
+  return {count, m + views * taken(), d, main_table.data(), views};
+}
+
+Rows Defense::State::sum_rows() const { return {count * memory.sums, pipeline->rows_out(), d, sum_table.data(), 1}; }
+
+void Defense::State::make_room_for_gram() {
+  const auto inboxes = static_cast<std::size_t>(count), stacks = inboxes / static_cast<std::size_t>(views);
+  products = Array<double>(exec, stacks * stack * stack);
+  if (taken() < kept && taken() > 0) {
+    main_table = Array<const float*>(exec, stacks * (m + views * taken()));
+    parallel_for(exec, "main table", static_cast<std::int64_t>(main_table.size()),
+                 detail::TakeKept{job.inboxes.base, kept_rows.data(), kept, taken(), main_table.data()});
+  }
+  gram_parts = Array<double>(exec, gram_scratch(exec, main_rows().stacks()));
+  if (taken() == kept) return;
+  main_products = Array<double>(exec, stacks * main_rows().m * main_rows().m);
+  if (memory.apart) {
+    const auto pointers = own_rows.pointers();
+    sum_table = Array<const float*>(exec, std::vector<const float*>(pointers.begin(), pointers.end()));
+    sum_parts = Array<double>(exec, gram_scratch(exec, sum_rows()));
+    sum_products = Array<double>(exec, inboxes * kept * pipeline->rows_out());
+  } else {
+    way_parts = Array<double>(exec, dot_scratch(job.inboxes.base));
+    way_products = Array<double>(exec, inboxes * (m + 1));
+  }
 }
 
 void Defense::State::make_room_for_dots() {
@@ -136,8 +162,16 @@ void Defense::State::compute_gram() {
   if (start_rows.rows() > 0)
     parallel_spans(exec, "track model", count, d,
                    detail::TrackModel{job.models, job.round, padded(d), start_rows.row(0), kept_rows.data(), kept});
-  gram(exec, stack_rows().stacks(), reads == Reads::norms ? GramPart::norms : GramPart::full, gram_parts.data(),
-       products.data());
+  const bool whole = main_products.size() == 0;
+  gram(exec, main_rows().stacks(), reads == Reads::norms ? GramPart::norms : GramPart::full, gram_parts.data(),
+       whole ? products.data() : main_products.data());
+  if (sum_products.size() != 0) gram(exec, sum_rows(), GramPart::full, sum_parts.data(), sum_products.data());
+  if (way_products.size() != 0) dots(exec, job.inboxes.base, last_rows.data(), way_parts.data(), way_products.data());
+  if (!whole)
+    parallel_for(exec, "assemble gram", static_cast<std::int64_t>(products.size()),
+                 detail::AssembleGram{m, views, kept, taken(), pipeline->rows_out(), main_products.data(),
+                                      sum_products.size() == 0 ? nullptr : sum_products.data(),
+                                      way_products.size() == 0 ? nullptr : way_products.data(), products.data()});
   gram_ready = true;
 }
 
@@ -179,7 +213,7 @@ void Defense::State::run_into(const double* given, float* const* out, bool rehea
   }
   if (!rehearsing) learn(solved);  // while the stages' room holds the rule's weights
   if (weighted || has_meta) {
-    if (last_rows.size() != 0) to_base(work, mixing, rule_base.data());
+    if (memory.row == MemoryRow::last_output) to_base(work, mixing, rule_base.data());
     if (has_meta) apply_metas(work, grams, mixing, !weighted);
     to_base(work, mixing, work.base.data());
     const Phase phase(exec.timer(), "defend: combine", job.label, std::int64_t{count} * (m + 1) * d * 4);
@@ -220,7 +254,7 @@ void Defense::State::remember(const double* mixing, const Solved& solved, float*
     parallel_spans(exec, "add to sums", count, d,
                    detail::AddToSums{seen_inboxes(mixing, solved), pipeline->rows_out() == n ? workers : nullptr,
                                      updates.data(), memory.sums, kept, kept_rows.data()});
-  if (last_rows.size() == 0) return;
+  if (memory.row != MemoryRow::last_output) return;
   if (has_meta)
     combine(exec, stack_rows(), rule_base.data(), stack + 1, last_rows.data());
   else

@@ -9,8 +9,7 @@ namespace gauntlet {
 void Defense::State::need_full_gram() {
   if (reads == Reads::gram) return;
   reads = Reads::gram;
-  gram_parts = Array<double>(exec, gram_scratch(exec, stack_rows().stacks()));
-  products = Array<double>(exec, static_cast<std::size_t>(count) / views * stack * stack);
+  make_room_for_gram();
 }
 
 /// Rehearsal of a column rule: one fused pass over all variants, which are views of the same rows.

@@ -5,8 +5,10 @@
 namespace gauntlet {
 namespace {
 
-/// What it keeps is who is bad: 1 for such a worker. Sums 0 are the long ones, sums 1 the short ones.
+/// What it keeps is who is bad, and whose last message was not finite: 1 for such a worker. Sums 0 are the long ones,
+/// sums 1 the short ones. Workers are judged by the sums when the next messages come.
 struct Safeguard : GramFunctor {
+  static constexpr Reads reads = Reads::norms;
   static constexpr bool learns = true;
   int windows[2];
   double thresholds[2];
@@ -14,44 +16,52 @@ struct Safeguard : GramFunctor {
   bool reset;
   float deviation;
 
-  Memory memory(int n) const { return {MemoryRow::none, 2, static_cast<std::size_t>(n)}; }
+  Memory memory(int n) const { return {MemoryRow::none, 2, 2 * static_cast<std::size_t>(n), true}; }
   float noise() const { return deviation; }
-  std::size_t scratch(int n) const { return 2 * static_cast<std::size_t>(n) * n; }
-
-  GAUNTLET_HD static bool good(const Gram& gram, int i) { return gram.numbers[gram.worker(i)] == 0; }
+  std::size_t scratch(int n) const { return static_cast<std::size_t>(n) * (2 * n + 1); }
 
   /// The mean of the good workers' finite messages.
-  GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double*) const {
+  GAUNTLET_HD void operator()(const Team& team, const Gram& gram, double* weights, double* good) const {
     const int n = gram.n;
-    const auto heard = [=](int i) { return good(gram, i) && gram.norm(i) < INFINITY ? 1.0 : 0.0; };
+    judge(team, gram, good);
+    const auto heard = [=](int i) { return good[i] != 0 && gram.norm(i) < INFINITY ? 1.0 : 0.0; };
     const double members = team.sum(n, heard);
     team.each(n, [=](int i) { weights[i] = members > 0 ? heard(i) / members : 0; });
     leave_memory_out(team, gram, weights);
   }
 
-  /// Who is near the center of both windows stays good.
-  GAUNTLET_HD void learn(const Team& team, const Gram& gram, const double*, SumUpdate* updates, double* room) const {
+  GAUNTLET_HD void learn(const Team& team, const Gram& gram, const double*, SumUpdate* updates, double* good) const {
     const int n = gram.n;
-    const auto member = [=](int i) { return good(gram, i); };
-    const double members = team.sum(n, [=](int i) { return good(gram, i) ? 1.0 : 0.0; });
+    judge(team, gram, good);
+    const double members = team.sum(n, [=](int i) { return good[i]; });
+    for (int w = 0; w < 2; ++w) {
+      const bool anew = gram.round % static_cast<std::uint32_t>(windows[w]) == 0;
+      NextSums{w, anew ? 0.0 : 1.0, 1 / (members > 0 ? members : 1)}.write(team, gram, updates);
+    }
+    team.each(n, [=](int i) {
+      gram.numbers[gram.worker(i)] = 1 - good[i];
+      gram.numbers[gram.most + gram.worker(i)] = gram.norm(i) < INFINITY ? 0 : 1;
+    });
+  }
+
+  /// Who is near the center of both windows stays good. Writes 1 or 0 for every message.
+  GAUNTLET_HD void judge(const Team& team, const Gram& gram, double* good) const {
+    const int n = gram.n;
+    const auto member = [=](int i) { return gram.numbers[gram.worker(i)] == 0; };
     Gram sums[2];
     Center centers[2];
     for (int w = 0; w < 2; ++w) {
-      const bool anew = gram.round % static_cast<std::uint32_t>(windows[w]) == 0;
-      const NextSums next{w, anew ? 0.0 : 1.0, 1 / (members > 0 ? members : 1)};
-      next.write(team, gram, updates);
-      sums[w] = next.products(team, gram, room + std::int64_t{w} * n * n);
+      sums[w] = NextSums{w, 1, 0}.products(team, gram, good + n + std::int64_t{w} * n * n);
       centers[w] = find_center(team, sums[w], (n + 1) / 2, thresholds[w], member);
     }
-    team.sync();
-    const bool refill = reset && (gram.round + 1) % static_cast<std::uint32_t>(windows[0]) == 0;
+    const bool refill = reset && gram.round % static_cast<std::uint32_t>(windows[0]) == 0;
     const double allowed = factor;
     const Gram long_sums = sums[0], short_sums = sums[1];
     const Center long_center = centers[0], short_center = centers[1];
     team.each(n, [=](int i) {
-      const bool stays = good(gram, i) && gram.norm(i) < INFINITY && long_center.near(long_sums, i, allowed) &&
-                         short_center.near(short_sums, i, allowed);
-      gram.numbers[gram.worker(i)] = refill || stays ? 0 : 1;
+      const bool stays = member(i) && gram.numbers[gram.most + gram.worker(i)] == 0 &&
+                         long_center.near(long_sums, i, allowed) && short_center.near(short_sums, i, allowed);
+      good[i] = refill || stays ? 1 : 0;
     });
   }
 };
