@@ -42,7 +42,8 @@ if [ "$what" = axis ]; then
   after src/cell/axes.cpp '"lambda; lambda x is added to the aggregate"),' \
     '      number("training", "step_scale", &Cell::step_scale, 1.0, 0, most_real, cell_only,
              {"step_scale", 19, "", "what multiplies every step"}, "what multiplies every step"),'
-  after src/run/simulation.cpp 'rates.back().push_back(' '        rates.back().back() *= cell.step_scale;'
+  after src/run/simulation.cpp 'rates.back().push_back(cell.learning_rate *' ''
+  sed -i 's/push_back(cell.learning_rate \*/push_back(cell.step_scale * cell.learning_rate */' src/run/simulation.cpp
 else
   after kernels/estimators/gradient.cu 'void run() override' \
     '  Observations observe() const override { return {{"gradient_samples", samples_}}; }'
