@@ -49,18 +49,15 @@ struct ClippedClustering : GramFunctor {
   /// The median over the ring, in which this round's lengths take the oldest ones' place.
   GAUNTLET_HD double median_length(const Team& team, const Gram& gram) const {
     const double* ring = gram.numbers + 1;
-    const int n = gram.n, now = static_cast<int>(ring_place(gram)), size = gram.most;
-    const int rounds = gram.numbers[0] < remembered ? static_cast<int>(gram.numbers[0]) : remembered;
-    // Of the rounds so far all places but the one that is overwritten, then the messages.
-    const int kept = rounds * size;
-    const auto length = [=](int q) { return q < kept ? (q / size == now ? -1 : ring[q]) : gram.norm(q - kept); };
+    const int n = gram.n, size = gram.most, before = static_cast<int>(ring_place(gram)) * size;
+    const bool full = gram.numbers[0] >= remembered;
+    const int left_out = full ? size : 0, kept = full ? (remembered - 1) * size : before;
+    const auto length = [=](int q) { return q >= kept ? gram.norm(q - kept) : ring[q < before ? q : q + left_out]; };
+    // The bits of a negative number are beyond all others.
     const auto below = [=](std::uint64_t bound) {
-      return team.sum(kept + n, [=](int q) {
-        const double value = length(q);
-        return value >= 0 && bits_of(value) <= bound ? 1.0 : 0.0;
-      });
+      return team.sum(kept + n, [=](int q) { return bits_of(length(q)) <= bound ? 1.0 : 0.0; });
     };
-    const auto total = static_cast<int>(below(~std::uint64_t{0}));
+    const auto total = static_cast<int>(below(bits_of(INFINITY)));
     // As kth_smallest, by the whole team: the ring may be long.
     const auto ranked = [&](int k) {
       std::uint64_t low = 0, high = bits_of(INFINITY);
