@@ -29,6 +29,9 @@ cp -r experiments tests/kernel_table.py "$pack/"
 for part in golden golden-protocols bench data/mnist; do
   [ -d "../shared/$part" ] && cp -r "../shared/$part" "$pack/shared/$part"
 done
+# The files of tests that run on every back end there is.
+git ls-files 'tests/*_test.c*' | grep -v ^tests/emulator/ | xargs grep -l test_backends | sed 's#.*/\(.*\)[.].*#\1#' |
+  sort -u >"$pack/device_tests"
 chmod -R u+w "$pack"
 # Three binaries made of the same objects: with a window that holds them all they cost little more than one.
 tar -c -C "$folder" pack | xz -T1 --lzma2=preset=2,dict=128MiB >"$folder/pack.tar.xz"

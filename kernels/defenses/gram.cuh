@@ -37,7 +37,7 @@ struct Gram {
   int n = 0;                         ///< messages that are there
   int f = 0;                         ///< declared Byzantine among them: who is absent has been counted
   int size = 0;                      ///< n + memory rows
-  const double* products = nullptr;  ///< size × size; with Reads::norms only the diagonal
+  const double* products = nullptr;  ///< size × size; with Reads::norms the diagonal and sums apart
   std::uint64_t seed = 0;            ///< of the cell, for stages that draw at random
   std::uint32_t round = 0;
   int most = 0;                  ///< messages if nobody were absent

@@ -132,13 +132,16 @@ std::vector<std::string> axis_tables() {
   return result;
 }
 
-std::vector<const Axis*> column_axes() {
-  std::vector<const Axis*> result;
-  for (const Axis& axis : axes())
-    if (axis.column.name != nullptr) result.push_back(&axis);
-  std::stable_sort(result.begin(), result.end(),
-                   [](const Axis* a, const Axis* b) { return a->column.place < b->column.place; });
-  return result;
+const std::vector<const Axis*>& column_axes() {
+  static const std::vector<const Axis*> all = [] {
+    std::vector<const Axis*> result;
+    for (const Axis& axis : axes())
+      if (axis.column.name != nullptr) result.push_back(&axis);
+    std::stable_sort(result.begin(), result.end(),
+                     [](const Axis* a, const Axis* b) { return a->column.place < b->column.place; });
+    return result;
+  }();
+  return all;
 }
 
 void Axis::set(Cell& cell, const AxisValue& value) const {

@@ -69,7 +69,7 @@ const std::vector<Axis>& axes();
 std::vector<std::string> axis_tables();
 
 /// The axes with a column in summary.csv, in the order of the columns.
-std::vector<const Axis*> column_axes();
+const std::vector<const Axis*>& column_axes();
 
 /// The position of the axis of a field.
 template <class T>

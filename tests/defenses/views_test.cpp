@@ -145,7 +145,7 @@ double norm2(const std::vector<float>& row) {
   return total;
 }
 
-TEST_CASE("receivers of one broadcast get what each would get alone") {
+TEST_CASE("receivers of one broadcast get what each would get alone", "[views]") {
   const int n = 11, f = 2;
   const Broadcast all = broadcast(n, f, 60, 4, 0, 21);
   for (const auto& exec : test_backends())
@@ -164,7 +164,7 @@ TEST_CASE("receivers of one broadcast get what each would get alone") {
     }
 }
 
-TEST_CASE("variants that an attacker tries are views, too, and leave the rule as it was") {
+TEST_CASE("variants that an attacker tries are views, too, and leave the rule as it was", "[views]") {
   const int n = 11, f = 2;
   const Broadcast all = broadcast(n, f, 60, 3, 0, 22);
   for (const auto& exec : test_backends())
@@ -178,7 +178,7 @@ TEST_CASE("variants that an attacker tries are views, too, and leave the rule as
     }
 }
 
-TEST_CASE("who is absent has spent itself: a rule sees fewer messages, and as many fewer Byzantine ones") {
+TEST_CASE("who is absent has spent itself: a rule sees fewer messages, and as many fewer Byzantine ones", "[views]") {
   const int n = 12, f = 2;
   const Broadcast all = broadcast(n, f, 60, 6, 2, 23);
   for (const auto& exec : test_backends())
