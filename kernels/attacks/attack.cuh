@@ -116,6 +116,7 @@ class Attack {
   virtual bool uses_own_messages() const { return false; }  ///< the workers then compute them
   virtual bool flips_labels() const { return false; }       ///< of the attackers' own samples
   virtual bool knows_defense() const { return false; }      ///< bind() then gets a rehearsal
+  virtual bool is_honest() const { return false; }          ///< sends the own messages as they are
   /// Whether every receiver gets a message of its own: each is then a cell of the view. With no extra rows.
   virtual bool meets_receivers() const { return false; }
   virtual std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal* rehearsal) const = 0;
@@ -173,7 +174,8 @@ struct AttackFunctor {
   static constexpr int extra_rows = 0;
   static constexpr bool own = false;
   static constexpr bool flips_labels = false;
-  static constexpr bool meets_receivers = false;  ///< Attack::meets_receivers
+  static constexpr bool is_honest = false;
+  static constexpr bool meets_receivers = false;
 };
 
 namespace detail {
@@ -215,6 +217,7 @@ class MessageAttack final : public Attack {
   int extra_rows() const override { return extra_rows_; }
   bool uses_own_messages() const override { return Functor::own; }
   bool flips_labels() const override { return Functor::flips_labels; }
+  bool is_honest() const override { return Functor::is_honest; }
   bool meets_receivers() const override { return Functor::meets_receivers; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal*) const override {
     return std::make_unique<Bound>(exec, view, functor_);

@@ -3,6 +3,8 @@
 
 #include <tuple>
 
+#include "kernels/protocols/conduct.cuh"
+
 namespace gauntlet {
 
 /// Cells that one attack attacks at once.
@@ -14,8 +16,11 @@ struct Adversary::Group {
   Array<double*> mixing;            ///< [cells]
   Array<const float*> last_output;  ///< [cells]
   Array<std::uint64_t> seeds;       ///< [cells]
+  Array<int> receivers;             ///< [cells], where each is a receiver
+  Array<double> links;              ///< [cells][n]
+  Array<std::uint8_t*> present;     ///< [cells], where somebody may be absent
   AttackView view;
-  int views = 1;
+  Audience audience;
   std::unique_ptr<BoundAttack> bound;
 };
 
@@ -24,18 +29,22 @@ namespace {
 /// Cells in which all of this is equal are attacked together: the attack, the declared f, the defense that it tries.
 using GroupKey = std::tuple<const Attack*, int, const Pipeline*>;
 
-/// What goes to the first receiver goes to all.
-struct Broadcast {
-  AttackView view;
-  int views;
-
-  GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t per_view = std::int64_t{view.f} * view.m, per_cell = per_view * (views - 1);
-    const std::int64_t c = index / per_cell, v = index % per_cell / per_view + 1;
-    const std::int64_t from = std::int64_t{view.honest} * view.m + index % per_view;
-    view.mixing[c][v * view.n * view.m + from] = view.mixing[c][from];
-  }
+/// A cell of an attack's view: one of the wiring, as one of its receivers sees it.
+struct Place {
+  std::size_t cell;
+  int view;
 };
+
+/// One table of what `get(place)` gives, a vector, for each of the places.
+template <class Get>
+auto table_of(Exec& exec, const std::vector<Place>& places, Get get) {
+  decltype(get(places.front())) table;
+  for (const Place& place : places) {
+    const auto part = get(place);
+    table.insert(table.end(), part.begin(), part.end());
+  }
+  return Array<typename decltype(table)::value_type>(exec, table);
+}
 
 int declared_of(const Match& match, int f) { return match.defense ? match.defense->f() : f; }
 
@@ -55,19 +64,38 @@ Adversary::Adversary(Exec& exec, const Wiring& wiring, Aggregators& aggregators)
     const Match& match = wiring.cells[first];
     group->label = match.attack_label;
     group->attack = match.attack;
-    group->views = wiring.views;
-    group->rows = {exec, gather_table<const float*>(cells, [&](std::size_t c) { return aggregators.inbox(c).base; })};
-    group->extra = {exec, gather_table<float*>(cells, [&](std::size_t c) { return aggregators.inbox(c).extra; })};
-    group->mixing = {exec, gather_table<double*>(cells, [&](std::size_t c) {
-                       return std::vector<double*>{aggregators.inbox(c).mixing};
-                     })};
-    group->last_output = {exec, gather_table<const float*>(cells, [&](std::size_t c) {
-                            return std::vector<const float*>{part_of(wiring.aggregates, c, count).front()};
-                          })};
-    group->seeds = {exec, gather_table<std::uint64_t>(
-                              cells, [&](std::size_t c) { return std::vector<std::uint64_t>{wiring.cells[c].seed}; })};
+    // Receivers that get messages of their own are cells of the view; all others share what the first one gets.
+    const int receivers = wiring.views - wiring.own_views, n = wiring.n;
+    const bool apart = match.attack->meets_receivers();
+    std::vector<Place> places;
+    for (const int c : cells)
+      for (int v = 0; v < (apart ? receivers : 1); ++v) places.push_back({static_cast<std::size_t>(c), v});
+    const auto table = [&](auto get) { return table_of(exec, places, get); };
+    group->rows = table([&](const Place& at) { return aggregators.inbox(at.cell).base; });
+    group->extra = table([&](const Place& at) { return aggregators.inbox(at.cell).extra; });
+    group->mixing = table([&](const Place& at) {
+      const Aggregators::Inbox& inbox = aggregators.inbox(at.cell);
+      return std::vector<double*>{inbox.mixing + static_cast<std::ptrdiff_t>(at.view * n * inbox.base.size())};
+    });
+    group->last_output = table([&](const Place& at) {
+      return std::vector<const float*>{part_of(wiring.aggregates, at.cell, count)[static_cast<std::size_t>(at.view)]};
+    });
+    group->seeds = table([&](const Place& at) { return std::vector<std::uint64_t>{wiring.cells[at.cell].seed}; });
+    if (!wiring.receivers.empty())
+      group->receivers = table([&](const Place& at) {
+        return std::vector<int>{part_of(wiring.receivers, at.cell, count)[static_cast<std::size_t>(at.view)]};
+      });
+    if (!wiring.links.empty())
+      group->links = table([&](const Place& at) {
+        const auto links = part_of(wiring.links, at.cell, count);
+        return std::vector<double>(links.begin() + at.view * n, links.begin() + (at.view + 1) * n);
+      });
+    if (wiring.absences && match.attack->conduct.silence > 0)
+      group->present =
+          table([&](const Place& at) { return std::vector<std::uint8_t*>{aggregators.inbox(at.cell).present}; });
+    group->audience = {apart ? 1 : receivers, group->present.data()};
     AttackView& view = group->view;
-    view.cells = static_cast<int>(cells.size());
+    view.cells = static_cast<int>(places.size());
     view.n = wiring.n, view.f = wiring.f, view.honest = wiring.honest();
     view.declared = declared_of(match, wiring.f);
     view.own = wiring.own;
@@ -78,6 +106,8 @@ Adversary::Adversary(Exec& exec, const Wiring& wiring, Aggregators& aggregators)
     view.mixing = group->mixing.data();
     view.last_output = group->last_output.data();
     view.seeds = group->seeds.data();
+    view.receivers = group->receivers.data();
+    view.links = group->links.data();
     view.round = wiring.round;
     group->bound =
         group->attack->bind(exec, view, group->attack->knows_defense() ? aggregators.rehearsal(cells) : nullptr);
@@ -87,15 +117,12 @@ Adversary::Adversary(Exec& exec, const Wiring& wiring, Aggregators& aggregators)
 
 Adversary::~Adversary() = default;
 
-void Adversary::act() {
+void Adversary::act(int step) {
   for (const auto& group : groups_) {
     const Phase phase(exec_.timer(), "attack", group->label);
     group->bound->act();
     keep_window(exec_, group->view, group->attack->window);
-    if (group->views > 1)
-      parallel_for(exec_, "broadcast",
-                   std::int64_t{group->view.cells} * (group->views - 1) * group->view.f * group->view.m,
-                   Broadcast{group->view, group->views});
+    address_receivers(exec_, group->view, *group->attack, group->audience, step);
   }
 }
 

@@ -17,8 +17,9 @@ class Adversary {
   Adversary(Exec& exec, const Wiring& wiring, Aggregators& aggregators);
   ~Adversary();
 
-  /// Writes the Byzantine messages of every view: the same ones to all receivers of a cell.
-  void act();
+  /// Writes the Byzantine messages of every receiver, as the attack and its conduct have it, and who gets none. `step`:
+  /// of several exchanges in a round, in which an attack draws the same and a conduct anew.
+  void act(int step = 0);
 
  private:
   struct Group;

@@ -25,12 +25,16 @@ class Aggregators {
     std::vector<float*> extra;        ///< the rows that the attack computes, owned here
     double* mixing = nullptr;         ///< [views][n][m] on the back end, the Byzantine rows zero; null without any
     std::uint8_t* present = nullptr;  ///< [views][n] on the back end, at first 1; null unless somebody may be absent
+    const float** rows = nullptr;     ///< `base` on the back end, what is aggregated; null where a row stands twice
+    double *links = nullptr, *told = nullptr;  ///< [views][n], [views] on the back end; null without the wiring's
+    int* honest = nullptr;                     ///< [views], likewise: at first all but f
   };
   const Inbox& inbox(std::size_t cell) const { return inboxes_[cell]; }
 
   /// The defense of these cells as an attacker who knows it may use it; null where nobody aggregates. It tries
   /// mixings of the rows of exactly these cells, which therefore must be a group: all cells of a cohort with one
-  /// match, or those with one attack that knows the defense and one defense.
+  /// match, or those with one attack that knows the defense and one defense. What is told is what the first receiver
+  /// of every cell makes of them.
   Rehearsal* rehearsal(const std::vector<int>& cells);
 
   /// After a run, per cell: what the rule of the first receiver measured and, as `byzantine_weight`, the share of the
@@ -41,7 +45,14 @@ class Aggregators {
  private:
   struct Group;
 
-  int honest_, byzantine_, views_;
+  /// Base rows, each once, and which of them every row of the wiring is.
+  struct Folding {
+    explicit Folding(const std::vector<const float*>& base);
+    std::vector<const float*> rows;
+    std::vector<int> place;
+  };
+
+  int honest_, byzantine_, views_, receivers_;
   RowStore extra_;
   std::vector<Inbox> inboxes_;  ///< per cell
   std::vector<std::unique_ptr<Group>> groups_;

@@ -42,6 +42,20 @@ inline Observations of_cell(const Observations& all, int cells, int cell) {
   return part;
 }
 
+/// Of protocols in which every client has a model: the simulation measures it.
+inline ObservedColumn worst_accuracy_column() {
+  return {"worst_accuracy",
+          "",
+          "least test accuracy of an honest client's model",
+          {{"final_worst_accuracy", Reduce::last, "least test accuracy of an honest client's model at the end"}}};
+}
+inline ObservedColumn mean_model_accuracy_column() {
+  return {"mean_model_accuracy",
+          "",
+          "test accuracy of the mean of the honest clients' models",
+          {{"final_mean_model_accuracy", Reduce::last}}};
+}
+
 /// The columns of rules that learn how far each worker is to be trusted. Every results folder has them.
 inline ObservedColumn worker_weights_column() {
   return {"worker_weights",

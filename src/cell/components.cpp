@@ -12,7 +12,10 @@ const ComponentMaker::Made& ComponentMaker::made(Kind kind, const std::string& t
   try {
     const std::vector<ComponentText> pipeline = parse_pipeline(text);
     found->second.unmet = unmet_need(kind, pipeline, n, f);
-    if (found->second.unmet.empty()) found->second.product = make_component(kind, pipeline, n, f);
+    if (!found->second.unmet.empty()) return found->second;
+    found->second.product = make_component(kind, pipeline, n, f);
+    if (kind == Kind::protocol)
+      found->second.unmet = static_cast<const Protocol*>(found->second.product.get())->unmet(n, f);
   } catch (...) {
     made_.erase(found);
     throw;
@@ -21,7 +24,18 @@ const ComponentMaker::Made& ComponentMaker::made(Kind kind, const std::string& t
 }
 
 const ComponentMaker::Made& ComponentMaker::made(Kind kind, const Cell& cell) {
-  return made(kind, component_of(cell, kind), cell.workers, kind == Kind::defense ? cell.declared : cell.byzantine);
+  const std::string& text = component_of(cell, kind);
+  if (kind != Kind::defense) return made(kind, text, cell.workers, cell.byzantine);
+  const Made& protocol = made(Kind::protocol, cell);
+  if (!protocol.unmet.empty()) return made(kind, text, cell.workers, cell.declared);
+  const Made* first = nullptr;
+  for (const InboxSize& inbox :
+       static_cast<const Protocol*>(protocol.product.get())->inboxes(cell.workers, cell.byzantine, cell.declared)) {
+    const Made& one = made(kind, text, inbox.n, inbox.f);
+    if (!one.unmet.empty()) return one;
+    if (first == nullptr) first = &one;
+  }
+  return *first;
 }
 
 std::shared_ptr<const Components> ComponentMaker::parts(const Cell& cell) {

@@ -44,7 +44,8 @@ class ComponentMaker {
   };
   /// \throws UserError for a parameter's value.
   const Made& made(Kind kind, const std::string& text, int n, int f);
-  /// The cell's component of that kind: a defense is told the declared f, all else the real one.
+  /// The cell's component of that kind: a defense is made for the protocol's largest inbox and the f that it is told
+  /// there, if all its inboxes suit it; all else for the n workers and the real f.
   const Made& made(Kind kind, const Cell& cell);
 
   /// All of a cell's components. \throws UserError where one of them does not work with the cell's n and f.

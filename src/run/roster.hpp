@@ -14,6 +14,8 @@ struct Roster {
   int honest = 0, senders = 0;  ///< of all models together: the honest workers, and all that compute what they send
   int trusted = 0;              ///< samples of the server; 0: it computes nothing
 
+  /// Models with an honest worker, the first ones: what is reported is the mean over these.
+  int honest_models() const { return (honest * models + senders - 1) / senders; }
   /// Workers of each model.
   int workers() const { return senders / models + (trusted > 0); }
   /// The number of each worker, [models][workers]: senders from 0, honest ones first; behind them the server.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/run/simulation.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
 #include "kernels/exec/round_counter.cuh"
 #include "kernels/passes/deviation.cuh"
+#include "kernels/passes/passes.cuh"
 #include "kernels/protocols/adversary.cuh"
 #include "src/cell/components.hpp"
 #include "src/run/cohort.hpp"
@@ -43,9 +45,13 @@ struct Simulation::State {
 
   std::unique_ptr<BoundEstimator> bound_estimator;
   std::unique_ptr<BoundProtocol> protocol;
+  std::vector<float*> moves;  ///< by replica: the aggregate that moves it
   std::unique_ptr<BoundOptimizer> bound_optimizer;
   std::unique_ptr<EvaluationPass> evaluation;
   std::unique_ptr<DeviationMeter> deviation;
+  RowStore mean_models;  ///< of the cells' honest models, where there are several
+  Array<const float*> averaged;
+  Array<float*> mean_rows;
 
   bool recordable;
   std::set<int> launched;             ///< variants of a round that have run step by step
@@ -72,8 +78,8 @@ struct Simulation::State {
 
     samples = std::make_unique<SampleSource>(exec, cells, roster, data, round.data());
     start_models();
-    bind_estimator();
     bind_protocol();
+    bind_estimator();
     bind_optimizer();
     bind_observers();
   }
@@ -101,8 +107,7 @@ struct Simulation::State {
     job.draw_batch = [this](int k) { samples->draw(k); };
     job.query = query.pointers();
     job.iterate = moved().pointers();
-    const std::vector<float*> outputs = aggregates.pointers();
-    job.aggregates.assign(outputs.begin(), outputs.end());
+    job.aggregates.assign(moves.begin(), moves.end());
     std::vector<std::uint64_t> each_seed;
     for (int r = 0; r < replicas; ++r) each_seed.push_back(cell_of(r).seed);
     seeds = Array<std::uint64_t>(exec, each_seed);
@@ -145,6 +150,8 @@ struct Simulation::State {
     wiring.models = moved().pointers();
     wiring.round = round.data();
     protocol = cells.front().parts->protocol->bind(exec, wiring);
+    moves = protocol->aggregates();
+    if (moves.empty()) moves = wiring.aggregates;
   }
 
   void bind_optimizer() {
@@ -165,9 +172,9 @@ struct Simulation::State {
     OptimizerJob job;
     job.d = model->parameters();
     job.parameters = moved().pointers();
-    const std::vector<float*> points = query.pointers(), rows = aggregates.pointers();
+    const std::vector<float*> points = query.pointers();
     job.points.assign(points.begin(), points.end());
-    job.aggregates.assign(rows.begin(), rows.end());
+    job.aggregates.assign(moves.begin(), moves.end());
     job.learning_rates = learning_rates.data();
     job.weight_decay = weight_decays.data();
     job.rounds = rounds;
@@ -176,8 +183,10 @@ struct Simulation::State {
   }
 
   void bind_observers() {
-    const std::vector<float*> models = query.pointers(), rows = messages.pointers(), outputs = aggregates.pointers();
-    evaluation = model->evaluation_pass(exec, {models.begin(), models.end()}, data->test());
+    const std::vector<float*> models = query.pointers(), rows = messages.pointers();
+    std::vector<const float*> evaluated(models.begin(), models.end());
+    if (roster.models > 1) average_models(evaluated);
+    evaluation = model->evaluation_pass(exec, evaluated, data->test());
     std::vector<std::vector<const float*>> honest_rows;
     for (int r = 0; r < replicas; ++r) {
       const auto first = static_cast<std::size_t>(r / roster.models) * numbers.size();
@@ -186,7 +195,18 @@ struct Simulation::State {
         if (roster.is_honest(numbers[i])) honest_rows.back().push_back(rows[first + i]);
     }
     deviation = std::make_unique<DeviationMeter>(
-        exec, honest_rows, std::vector<const float*>(outputs.begin(), outputs.end()), model->parameters());
+        exec, honest_rows, std::vector<const float*>(moves.begin(), moves.end()), model->parameters());
+  }
+
+  /// Behind the models, the mean of every cell's honest ones is evaluated, too.
+  void average_models(std::vector<const float*>& evaluated) {
+    mean_models = RowStore(exec, count, model->parameters());
+    std::vector<const float*> honest;
+    for (int r = 0; r < replicas; ++r)
+      if (r % roster.models < roster.honest_models()) honest.push_back(evaluated[static_cast<std::size_t>(r)]);
+    averaged = Array<const float*>(exec, honest);
+    mean_rows = Array<float*>(exec, mean_models.pointers());
+    for (const float* row : mean_models.pointers()) evaluated.push_back(row);
   }
 
   // --- one round, in named steps -----------------------------------------------------------------------------------
@@ -207,6 +227,7 @@ struct Simulation::State {
   void update() {
     const Phase phase(exec.timer(), "update", {}, std::int64_t{replicas} * model->parameters() * 12);
     bound_optimizer->step();
+    protocol->moved(protocol->variant(rounds_done));
     bound_estimator->moved();
     round.advance();
   }
@@ -244,20 +265,23 @@ struct Simulation::State {
     ++rounds_done;
   }
 
-  /// The mean over each cell's models of what every replica has.
+  /// The mean over each cell's honest models of what every replica has.
   template <class Value, class Get>
   std::vector<double> per_cell(const std::vector<Value>& replica_values, Get get) const {
     std::vector<double> means;
     for (int c = 0; c < count; ++c) {
-      const auto first = static_cast<std::size_t>(c * roster.models), models = static_cast<std::size_t>(roster.models);
+      const auto first = static_cast<std::size_t>(c * roster.models);
       double sum = get(replica_values[first]);
-      for (std::size_t k = 1; k < models; ++k) sum += get(replica_values[first + k]);
-      means.push_back(sum / roster.models);
+      for (int k = 1; k < roster.honest_models(); ++k) sum += get(replica_values[first + static_cast<std::size_t>(k)]);
+      means.push_back(sum / roster.honest_models());
     }
     return means;
   }
 
   std::vector<Evaluation> observe() {
+    if (mean_models.rows() > 0)
+      moments(exec, {count, roster.honest_models(), model->parameters(), averaged.data()}, roster.honest_models(),
+              mean_rows.data(), nullptr);
     const std::vector<Score> scores = evaluation->run();
     std::vector<Evaluation> result(static_cast<std::size_t>(count));
     std::vector<Deviation> deviations(static_cast<std::size_t>(replicas), {NAN, NAN, NAN});
@@ -298,6 +322,13 @@ struct Simulation::State {
                                           {"aggregate_cosine", {cosine[c]}},
                                           {"learning_rate", {rates[c][static_cast<std::size_t>(last)]}},
                                           {"optimum_distance", {distance[c]}}});
+      if (mean_models.rows() == 0) continue;
+      const auto first = scores.begin() + static_cast<std::ptrdiff_t>(c) * roster.models;
+      const auto worst = std::min_element(first, first + roster.honest_models(), [](const Score& a, const Score& b) {
+        return std::isnan(a.accuracy) || a.accuracy < b.accuracy;
+      });
+      result[c].values["worst_accuracy"] = {worst->accuracy};
+      result[c].values["mean_model_accuracy"] = {scores[static_cast<std::size_t>(replicas) + c].accuracy};
     }
     return result;
   }

@@ -6,6 +6,7 @@ namespace {
 
 struct OwnMessage : AttackFunctor {
   static constexpr bool own = true;
+  static constexpr bool is_honest = true;
 
   GAUNTLET_HD double operator()(const AttackView& view, int, int b, int p) const { return p == view.own_row(b); }
 };

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/protocols/protocol.cuh"
+
+namespace gauntlet {
+
+std::string Protocol::unmet(const Attack* attack, const Pipeline& defense) const {
+  if (defense.needs_neighborhood()) return "the defense weighs the messages of neighbors on a graph: protocol gossip";
+  if (attack == nullptr) return {};
+  if (attack->meets_receivers()) return "the attack is on receivers with neighbors on a graph: protocol gossip";
+  if (!attack->conduct.is_plain())
+    return "state, equivocation and silence are for attacks on clients that agree: protocol agreement";
+  return {};
+}
+
+}  // namespace gauntlet
