@@ -50,7 +50,18 @@ struct AttackView {
       nullptr;  ///< [cells]: what the defense made of the last round's inbox, zero at first
   const std::uint64_t* seeds = nullptr;
   const int* round = nullptr;
+  /// [cells]: the base row that is the receiver's own message, where each receiver is a cell (Attack::meets_receivers).
+  /// Null: row 0.
+  const int* receivers = nullptr;
+  const double* links = nullptr;  ///< [cells][n]: as Neighborhoods::links, or null: 1/n
 
+  GAUNTLET_HD int receiver(int c) const { return receivers == nullptr ? 0 : receivers[c]; }
+  /// What the message that base row p stands for weighs at the receiver, p < n; behind the honest ones the Byzantine
+  /// workers'.
+  GAUNTLET_HD double link(int c, int p) const {
+    const int own = receiver(c), message = p == own ? 0 : p < own ? p + 1 : p;
+    return links == nullptr ? 1.0 / n : links[std::int64_t{c} * n + message];
+  }
   GAUNTLET_HD const float* row(int c, int p) const { return rows[std::int64_t{c} * m + p]; }
   GAUNTLET_HD int own_row(int byzantine) const { return honest + byzantine; }
   GAUNTLET_HD int extra_row(int i) const { return honest + (own ? f : 0) + i; }
@@ -79,6 +90,22 @@ class BoundAttack {
   virtual void act() = 0;
 };
 
+/// How Byzantine peers that talk to every client by itself use that: the options of every attack where clients agree
+/// without a server.
+struct Conduct {
+  enum class Equivocation {
+    none,      ///< one message to all
+    mirror,    ///< receivers of odd number get 2μ − b, μ the honest mean
+    spread,    ///< in place of b: μ + σ∘ε, another ε for every receiver
+    extremes,  ///< in place of b: beyond the end of the honest box that the receiver is nearer to, by one edge
+  };
+  Equivocation equivocation = Equivocation::none;
+  double silence = 0;   ///< probability that a message does not reach a receiver
+  bool resend = false;  ///< the own vector stays what it was, whatever was agreed on
+
+  bool is_plain() const { return equivocation == Equivocation::none && silence == 0 && !resend; }
+};
+
 class Attack {
  public:
   virtual ~Attack() = default;
@@ -89,13 +116,17 @@ class Attack {
   virtual bool uses_own_messages() const { return false; }  ///< the workers then compute them
   virtual bool flips_labels() const { return false; }       ///< of the attackers' own samples
   virtual bool knows_defense() const { return false; }      ///< bind() then gets a rehearsal
+  /// Whether every receiver gets a message of its own: each is then a cell of the view. With no extra rows.
+  virtual bool meets_receivers() const { return false; }
   virtual std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal* rehearsal) const = 0;
 
+  Conduct conduct;
   /// When it acts; in other rounds the Byzantine workers send their own honest messages.
   RoundWindow window;
 };
 
-/// Registers an attack: as Registered<Attack>, and adds the parameters start, stop and every that all attacks have.
+/// Registers an attack: as Registered<Attack>, and adds the parameters that all attacks have: start, stop and every,
+/// and those of its conduct.
 struct RegisteredAttack {
   template <class Describe>
   explicit RegisteredAttack(Describe describe) {
@@ -104,8 +135,27 @@ struct RegisteredAttack {
       entry.parameters.push_back(count("start", "0", "first round in which the attack acts"));
       entry.parameters.push_back(count("stop", "0", "first round in which it no longer does; 0: never"));
       entry.parameters.push_back(count("every", "1", "acts in every such round after the first", 1));
+      entry.parameters.push_back(word("state", "follow",
+                                      "under agreement, the own vector after a sub-round: follow: what the defense "
+                                      "makes of all own vectors; resend: the first one",
+                                      {"follow", "resend"}));
+      entry.parameters.push_back(word("equivocation", "none",
+                                      "under agreement: none; mirror: receivers of odd number get 2 mu - b; spread: "
+                                      "each gets mu + sigma * eps; extremes: each is pulled to the end of the honest "
+                                      "box that it is nearer to",
+                                      {"none", "mirror", "spread", "extremes"}));
+      entry.parameters.push_back(
+          number("silence", "0", "under agreement: probability that a message does not reach a receiver", 0, 1));
       entry.make = [make = entry.make](const Arguments& a) {
         auto attack = make(a);
+        using Equivocation = Conduct::Equivocation;
+        const std::string& equivocation = a.word("equivocation");
+        attack->conduct.equivocation = equivocation == "mirror"     ? Equivocation::mirror
+                                       : equivocation == "spread"   ? Equivocation::spread
+                                       : equivocation == "extremes" ? Equivocation::extremes
+                                                                    : Equivocation::none;
+        attack->conduct.silence = a.number("silence");
+        attack->conduct.resend = a.is("state", "resend");
         attack->window = {a.count("start"), a.count("stop"), a.count("every")};
         return attack;
       };
@@ -123,6 +173,7 @@ struct AttackFunctor {
   static constexpr int extra_rows = 0;
   static constexpr bool own = false;
   static constexpr bool flips_labels = false;
+  static constexpr bool meets_receivers = false;  ///< Attack::meets_receivers
 };
 
 namespace detail {
@@ -164,6 +215,7 @@ class MessageAttack final : public Attack {
   int extra_rows() const override { return extra_rows_; }
   bool uses_own_messages() const override { return Functor::own; }
   bool flips_labels() const override { return Functor::flips_labels; }
+  bool meets_receivers() const override { return Functor::meets_receivers; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal*) const override {
     return std::make_unique<Bound>(exec, view, functor_);
   }

@@ -36,6 +36,10 @@ class Stage {
   virtual std::size_t scratch(int n) const { return (void)n, 0; }
   /// Padded vectors of d numbers that it keeps per inbox of n messages; cohorts are sized with it.
   virtual int memory_rows(int n, std::int64_t d) const { return (void)n, (void)d, 0; }
+  /// Whether it weighs the messages as gossip on a graph does (Gram::link).
+  virtual bool needs_neighborhood() const { return false; }
+  /// Whether what a run leaves behind changes later runs.
+  virtual bool remembers() const { return false; }
   /// What the stages within this one do not find met, as unmet_need() of pipeline.cuh says it, or empty.
   virtual std::string unmet_within() const { return {}; }
 
@@ -54,6 +58,7 @@ class GramRule : public Stage {
   virtual void solve(Exec& exec, const GramBatch& batch, double* weights) const = 0;
   virtual Memory memory(int n) const { return (void)n, Memory{}; }
   virtual GramOutput output() const { return GramOutput::sum; }
+  bool remembers() const override { return memory(1).lasts(); }
   virtual float noise() const { return 0; }  ///< standard deviation of normal noise on every coordinate of the output
   virtual bool learns() const { return false; }
   /// Whether observe() has something to say: the numbers are then fetched for it.
@@ -132,6 +137,7 @@ class CustomStage : public Stage {
     float* const* out = nullptr;           ///< [count] padded rows
     const float* const* models = nullptr;  ///< as Defense::Job::models
     const int* workers = nullptr;          ///< [count][n]: whose message is which; null: message i is worker i's
+    Neighborhoods neighborhoods = {};      ///< of [count]
   };
   class Bound {
    public:
@@ -164,8 +170,9 @@ struct Describe<Stage> {
 /// What the functors below may leave out.
 struct GramFunctor {
   static constexpr Reads reads = Reads::gram;
-  static constexpr bool learns = false;    ///< it has a learn(), as gram_rule says
-  static constexpr bool observes = false;  ///< it has an observe(), as gram_rule says
+  static constexpr bool learns = false;        ///< it has a learn(), as gram_rule says
+  static constexpr bool observes = false;      ///< it has an observe(), as gram_rule says
+  static constexpr bool neighborhood = false;  ///< it weighs the messages by Gram::link
   Memory memory(int n) const { return (void)n, Memory{}; }
   GramOutput output() const { return GramOutput::sum; }
   float noise() const { return 0; }
@@ -238,6 +245,7 @@ class GramStage : public Base {
   explicit GramStage(Functor functor) : functor_(functor) {}
   Reads reads() const override { return Functor::reads; }
   std::size_t scratch(int n) const override { return functor_.scratch(n); }
+  bool needs_neighborhood() const override { return Functor::neighborhood; }
 
  protected:
   Functor functor_;

@@ -30,6 +30,16 @@ struct Memory {
   bool apart = false;       ///< no products of sums are needed but with sums of the same set; with no row of its own
 
   int rows(int n) const { return sums * n + (row != MemoryRow::none); }
+  /// Whether what a run leaves behind changes later runs.
+  bool lasts() const { return sums > 0 || numbers > 0 || row == MemoryRow::last_output || row == MemoryRow::way; }
+};
+
+/// Receivers on a graph: what each inbox's messages weigh in gossip. The first message is the receiver's own. All
+/// tables lie in the back end's memory; without them the graph is complete and every message weighs the same.
+struct Neighborhoods {
+  const double* links = nullptr;  ///< [inboxes][n]: W_ij of message j at receiver i, W_ii of the first
+  const double* told = nullptr;   ///< [inboxes]: how much of that is Byzantine, as the defense is told
+  const int* honest = nullptr;    ///< [inboxes]: messages that are honest in truth, the first ones
 };
 
 /// The inner products of one inbox: messages 0 … n−1, then the stage's memory rows. This is all a Gram stage sees.
@@ -40,10 +50,15 @@ struct Gram {
   const double* products = nullptr;  ///< size × size; with Reads::norms the diagonal and sums apart
   std::uint64_t seed = 0;            ///< of the cell, for stages that draw at random
   std::uint32_t round = 0;
-  int most = 0;                  ///< messages if nobody were absent
-  const int* workers = nullptr;  ///< whose message is which, or null: message i is worker i's
-  double* numbers = nullptr;     ///< Memory::numbers, which only learn() may change
+  int most = 0;                   ///< messages if nobody were absent
+  const int* workers = nullptr;   ///< whose message is which, or null: message i is worker i's
+  double* numbers = nullptr;      ///< Memory::numbers, which only learn() may change
+  const double* links = nullptr;  ///< Neighborhoods::links, or null: each message weighs 1/n
+  double told = 0;                ///< the Byzantine share of the links, as the defense is told
+  int honest = 0;                 ///< messages that are honest in truth, the first ones: for oracles only
 
+  /// The weight W_ij of message j at the receiver, whose own is message 0.
+  GAUNTLET_HD double link(int j) const { return links == nullptr ? 1.0 / n : links[j]; }
   GAUNTLET_HD double operator()(int i, int j) const { return products[std::int64_t{i} * size + j]; }
 
   GAUNTLET_HD int worker(int i) const { return workers == nullptr ? i : workers[i]; }
@@ -78,6 +93,7 @@ struct GramBatch {
   const int* workers = nullptr;  ///< [inboxes][most n], or null
   double* numbers = nullptr;     ///< [inboxes][numbers_each]
   std::size_t numbers_each = 0;
+  Neighborhoods neighborhoods = {};  ///< of [inboxes]
 
   int most() const { return n.same; }
   GAUNTLET_HD Gram gram(int c) const {
@@ -90,7 +106,10 @@ struct GramBatch {
             static_cast<std::uint32_t>(*round),
             n.same,
             workers == nullptr ? nullptr : workers + std::int64_t{inbox} * n.same,
-            numbers == nullptr ? nullptr : numbers + static_cast<std::int64_t>(inbox * numbers_each)};
+            numbers == nullptr ? nullptr : numbers + static_cast<std::int64_t>(inbox * numbers_each),
+            neighborhoods.links == nullptr ? nullptr : neighborhoods.links + std::int64_t{inbox} * n.same,
+            neighborhoods.told == nullptr ? static_cast<double>(f(c)) / own : neighborhoods.told[inbox],
+            neighborhoods.honest == nullptr ? own - f(c) : neighborhoods.honest[inbox]};
   }
 };
 

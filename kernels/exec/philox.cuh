@@ -31,6 +31,13 @@ enum class DefenseDraw : std::uint32_t {
   outside = 1000,
 };
 
+/// What a protocol draws of its own; each of them for up to 2²⁴ peers or pairs of peers.
+enum class ProtocolDraw : std::uint32_t {
+  silence = 0,
+  spread = 1,
+  peers = 2,
+};
+
 /// What an attack draws once for all its messages. Messages that draw apart are Purpose::attack's workers 0 … f−1.
 enum class AttackDraw : std::uint32_t {
   values = 0,
@@ -53,6 +60,8 @@ struct Random {
       : Random(seed, Purpose::defense, static_cast<std::uint32_t>(draw), round, slot) {}
   GAUNTLET_HD Random(std::uint64_t seed, AttackDraw draw, std::uint32_t round, std::uint32_t slot)
       : Random(seed, Purpose::attack, static_cast<std::uint32_t>(draw), round, slot) {}
+  GAUNTLET_HD Random(std::uint64_t seed, ProtocolDraw draw, std::uint32_t who, std::uint32_t round, std::uint32_t slot)
+      : Random(seed, Purpose::protocol, (static_cast<std::uint32_t>(draw) << 24) + who, round, slot) {}
 
   /// A uniform integer in [0, bound), from one word (bias below bound / 2³²).
   GAUNTLET_HD std::uint32_t below(std::uint32_t bound, int i = 0) const {

@@ -17,8 +17,10 @@ class CustomRule : public CustomStage::Bound {
  public:
   CustomRule(Exec& exec_, const CustomStage::Job& job_, const Parameters& given_)
       : exec(exec_), job(job_), given(given_) {}
-  /// What a rule may hide by its own: as Stage::memory_rows and Stage::unmet_within.
+  /// What a rule may hide by its own: as Stage's functions of these names.
   static int memory_rows(const Parameters&, int, std::int64_t) { return 0; }
+  static bool remembers(const Parameters&) { return false; }
+  static bool needs_neighborhood(const Parameters&) { return false; }
   static std::string unmet_within(const Parameters&) { return {}; }
 
  protected:
@@ -53,6 +55,8 @@ class CustomRuleOf final : public CustomStage {
  public:
   explicit CustomRuleOf(Parameters given) : given_(std::move(given)) {}
   int memory_rows(int n, std::int64_t d) const override { return Rule::memory_rows(given_, n, d); }
+  bool remembers() const override { return Rule::remembers(given_); }
+  bool needs_neighborhood() const override { return Rule::needs_neighborhood(given_); }
   std::string unmet_within() const override { return Rule::unmet_within(given_); }
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {
     return std::make_unique<Rule>(exec, job, given_);

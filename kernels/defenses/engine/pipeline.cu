@@ -57,7 +57,7 @@ bool is_default(const Entry<Stage>& entry, const ComponentText& text) {
 }  // namespace
 
 Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f)
-    : text_(to_string(texts)), n_(n), f_(f), rows_out_(n) {
+    : texts_(texts), text_(to_string(texts)), n_(n), f_(f), rows_out_(n) {
   if (texts.empty()) throw UserError("an empty defense; name a rule, such as 'mean'");
   const std::string whole = "defense '" + text_ + "'";
   make_stages(texts, n, f, [&](const Entry<Stage>& entry, std::unique_ptr<Stage> stage, const std::string& problem) {
@@ -78,6 +78,20 @@ Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f)
     }
     stages_.push_back(std::move(stage));
     return true;
+  });
+}
+
+bool Pipeline::needs_neighborhood() const {
+  return std::any_of(stages_.begin(), stages_.end(), [](const auto& stage) { return stage->needs_neighborhood(); });
+}
+
+bool Pipeline::remembers() const {
+  return std::any_of(stages_.begin(), stages_.end(), [](const auto& stage) { return stage->remembers(); });
+}
+
+bool Pipeline::follows_model() const {
+  return std::any_of(stages_.begin(), stages_.end(), [this](const auto& stage) {
+    return stage->as_gram_rule() != nullptr && stage->as_gram_rule()->memory(n_).row == MemoryRow::way;
   });
 }
 

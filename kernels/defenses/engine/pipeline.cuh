@@ -27,12 +27,24 @@ class Pipeline {
   int rows_out() const { return rows_out_; }
   /// How many samples the server holds to compute a message that the rule trusts; 0: the rule takes none.
   int trusted_batch() const { return trusted_batch_; }
+  /// Whether a stage weighs the messages as gossip on a graph does.
+  bool needs_neighborhood() const;
+  /// Whether what a run leaves behind changes later runs.
+  bool remembers() const;
+  /// Whether its rule looks at the model that a server would move.
+  bool follows_model() const;
+  /// The same stages for inboxes of another size. \throws UserError as the constructor.
+  std::shared_ptr<const Pipeline> for_inbox(int n, int f) const {
+    return std::make_shared<const Pipeline>(texts_, n, f);
+  }
+  const std::vector<ComponentText>& texts() const { return texts_; }
   /// Padded vectors of d numbers that its stages keep per inbox.
   int memory_rows(std::int64_t d) const;
   /// \throws UserError when the rule takes a trusted message and none is given.
   void check_trusted(bool given) const;
 
  private:
+  std::vector<ComponentText> texts_;
   std::string text_;
   int n_, f_, rows_out_ = 0, trusted_batch_ = 0;
   bool has_rule_ = false;
@@ -65,6 +77,8 @@ class Defense {
     /// [count][n], 0 for a message that is absent: never sent, or its sender banned. Of f declared Byzantine at most f
     /// are, and count as such: the stages see fewer messages, and f less as many. Null: nobody is.
     const std::uint8_t* present = nullptr;
+    /// Of [count]; null tables: none of the inboxes lies on a graph.
+    Neighborhoods neighborhoods = {};
     /// With inboxes.size in its place: [count][n], whose message is which; null: message i is worker i's.
     const int* workers = nullptr;
   };

@@ -56,7 +56,7 @@ Defense::State::State(Exec& exec_, std::shared_ptr<const Pipeline> pipeline_, co
   inner.f = {pipeline->f(), present_count == nullptr ? nullptr : declared.data()};
   inner.seeds = job.seeds, inner.round = job.round;
   inner.out = anchor_rows.data();
-  inner.models = job.models;
+  inner.models = job.models, inner.neighborhoods = job.neighborhoods;
   custom = rule->as_custom()->bind(exec, inner);
 }
 

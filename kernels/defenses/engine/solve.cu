@@ -14,7 +14,7 @@ GramBatch Defense::State::batch(detail::Workspace& w, const PerInbox& rows, int 
   all.seeds = job.seeds, all.round = job.round;
   all.scratch = w.scratch.data();
   // A stage that deals the messages out anew leaves none that is a worker's.
-  if (rows.same == n) all.workers = workers;
+  if (rows.same == n) all.workers = workers, all.neighborhoods = job.neighborhoods;
   if (memory.numbers > 0) all.numbers = numbers.data(), all.numbers_each = memory.numbers;
   return all;
 }

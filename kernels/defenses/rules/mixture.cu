@@ -57,9 +57,21 @@ struct Choice {
   std::string unmet;
 };
 
+template <class Holds>
+bool any_of(const Choice& choice, Holds holds) {
+  return std::any_of(choice.pipelines.begin(), choice.pipelines.end(),
+                     [&](const auto& each) { return each != nullptr && holds(*each); });
+}
+
 /// All pipelines run in every round, so that the draw can stay on the device and those with a memory see every round.
 struct Mixture final : CustomRule<Choice> {
   static std::string unmet_within(const Choice& choice) { return choice.unmet; }
+  static bool remembers(const Choice& choice) {
+    return any_of(choice, [](const Pipeline& each) { return each.remembers(); });
+  }
+  static bool needs_neighborhood(const Choice& choice) {
+    return any_of(choice, [](const Pipeline& each) { return each.needs_neighborhood(); });
+  }
   static int memory_rows(const Choice& choice, int, std::int64_t d) {
     int rows = 0;
     for (const auto& pipeline : choice.pipelines) rows += pipeline == nullptr ? 0 : 1 + pipeline->memory_rows(d);
@@ -72,7 +84,7 @@ struct Mixture final : CustomRule<Choice> {
       inner.inboxes = job.inboxes, inner.workers = job.workers;
       inner.seeds = job.seeds, inner.round = job.round;
       inner.out = out.data() + defenses.size() * static_cast<std::size_t>(count);
-      inner.models = job.models;
+      inner.models = job.models, inner.neighborhoods = job.neighborhoods;
       defenses.push_back(std::make_unique<Defense>(exec, pipeline, inner));
     }
   }
