@@ -158,10 +158,9 @@ void join_across(Topology& graph, int q, int edges) {
   if (static_cast<std::size_t>(edges) > pairs.size())
     throw UserError("dumbbell: cross = " + std::to_string(edges) + ", but between two cliques of " + std::to_string(q) +
                     " there are " + std::to_string(pairs.size()) + " edges besides the bridge");
-  constexpr std::uint32_t nobody = ~0u;  // no worker draws these numbers
   for (int k = 0; k < edges; ++k) {
     const auto left = static_cast<std::uint32_t>(pairs.size()) - static_cast<std::uint32_t>(k);
-    const Random random(0, Purpose::protocol, nobody, 0, static_cast<std::uint32_t>(k));
+    const Random random(0, ProtocolDraw::edges, 0, 0, static_cast<std::uint32_t>(k));
     std::swap(pairs[static_cast<std::size_t>(k)], pairs[static_cast<std::size_t>(k) + random.below(left)]);
     graph.join(pairs[static_cast<std::size_t>(k)].first, pairs[static_cast<std::size_t>(k)].second);
   }
