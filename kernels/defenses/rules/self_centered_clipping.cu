@@ -42,7 +42,7 @@ const Registered<Stage> self_centered_clipping([](Entry<Stage>& e) {
   e.source = "He, Karimireddy, Jaggi, Byzantine-Robust Decentralized Learning via Self-Centered Clipping, 2022";
   e.traits.robust = false;                 // two Byzantine neighbors decide what adaptive clips to
   e.traits.permutation_invariant = false;  // the first message is the own one
-  e.traits.scale_equivariant = false;      // where tau is a number it is a length
+  // Scale equivariant it is by default; where tau is a number it is a length.
   e.parameters = {
       number("tau", "adaptive",
              "longest deviation that is not clipped; adaptive: the second largest; oracle: the root of the sum of W_ij "
