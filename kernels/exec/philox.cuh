@@ -36,6 +36,7 @@ enum class ProtocolDraw : std::uint32_t {
   silence = 0,
   spread = 1,
   peers = 2,
+  edges = 3,  ///< of a graph, the same for all seeds
 };
 
 /// What an attack draws once for all its messages. Messages that draw apart are Purpose::attack's workers 0 … f−1.

@@ -5,6 +5,7 @@
 #include "tests/reference/clusters.hpp"
 #include "tests/reference/columns.hpp"
 #include "tests/reference/geometric.hpp"
+#include "tests/reference/gossip.hpp"
 #include "tests/reference/history.hpp"
 #include "tests/reference/spectral.hpp"
 #include "tests/reference/trusted.hpp"
@@ -30,7 +31,7 @@ Definitions all_definitions() {
   Definitions all = {{"mixture", mixture}};
   for (Definitions& each :
        std::vector<Definitions>{column_rules(), distance_rules(), geometric_rules(), spectral_rules(), clipping_rules(),
-                                cluster_rules(), trusting_rules(), history_rules()})
+                                cluster_rules(), trusting_rules(), history_rules(), gossip_rules()})
     all.merge(each);
   return all;
 }
