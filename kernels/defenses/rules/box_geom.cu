@@ -57,71 +57,148 @@ struct LeaveOut {
   }
 };
 
-/// Widens the box [low, high] of every coordinate by the points Σ_p weights[c][s][p] · base row p, s < chunk.
+/// Subsets whose points are computed together, so that a value is read once for all of them.
+constexpr int tile = 4;
+
+/// The weights of the points over the base rows, tile by tile, for the rows that enter a tile. Where a subset is left
+/// out, or a tile has room for more than there are, the weights are NaN.
+struct Tiles {
+  int count;       ///< per inbox
+  int m;           ///< base rows
+  int* used;       ///< [inboxes][count]: rows that enter
+  int* rows;       ///< [inboxes][count][m]
+  float* weights;  ///< [inboxes][count][m][tile]
+};
+
+struct FillTiles {
+  const double* weights;  ///< [inboxes][chunk][m]
+  const int* left_out;    ///< [inboxes][chunk]
+  int chunk;
+  Tiles tiles;
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const std::int64_t problem = index / tiles.count * chunk + index % tiles.count * tile;
+    const std::int64_t rest = chunk - index % tiles.count * tile;
+    const int m = tiles.m, some = rest < tile ? static_cast<int>(rest) : tile;
+    int* rows = tiles.rows + index * m;
+    float* out = tiles.weights + index * m * tile;
+    int used = 0;
+    for (int p = 0; p < m; ++p) {
+      bool enters = false;
+      for (int s = 0; s < some; ++s) enters = enters || weights[(problem + s) * m + p] != 0;
+      if (!enters) continue;
+      for (int s = 0; s < tile; ++s) {
+        const bool counts = s < some && left_out[problem + s] == 0;
+        out[used * tile + s] = counts ? static_cast<float>(weights[(problem + s) * m + p]) : NAN;
+      }
+      rows[used++] = p;
+    }
+    tiles.used[index] = used;
+  }
+};
+
+/// Widens the box [low, high] of every coordinate by the points of the tiles. In single precision, as column rules.
 struct WidenBox {
   Rows rows;
-  const double* weights;
-  const int* left_out;  ///< [inboxes][chunk]
-  int chunk;
+  Tiles tiles;
   bool first;
   float* const* low;
   float* const* high;
 
+  using Number = std::conditional_t<GAUNTLET_DEVICE, float, Lanes>;
+  static constexpr int width = sizeof(Number) / sizeof(float);
+  static constexpr int vectors = GAUNTLET_DEVICE ? 4 : 2;  ///< what a step has in registers for each point
+
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    const float* const* table = rows.of(c);
-    for (int l = 0; l < span_width && first; ++l) low[c][k + l] = INFINITY, high[c][k + l] = -INFINITY;
-    for (int s = 0; s < chunk; ++s) {
-      const std::int64_t problem = std::int64_t{c} * chunk + s;
-      if (left_out[problem] != 0) continue;
-      const double* w = weights + problem * rows.m;
-      double point[span_width] = {};
-      for (int p = 0; p < rows.m; ++p) {
-        if (w[p] == 0) continue;
-        for (int l = 0; l < span_width; ++l) point[l] += w[p] * table[p][k + l];
-      }
-      for (int l = 0; l < span_width; ++l) {
-        const auto value = static_cast<float>(point[l]);
-        low[c][k + l] = lower(value, low[c][k + l]);
-        high[c][k + l] = upper(value, high[c][k + l]);
-      }
+    for (int l = 0; l < span_width; l += vectors * width) widen(c, k + l);
+  }
+
+  GAUNTLET_HD void widen(int c, std::int64_t k) const {
+    Number least[vectors], most[vectors];
+    for (int v = 0; v < vectors; ++v) {
+      least[v] = first ? Number(INFINITY) : load(low[c] + k + v * width);
+      most[v] = first ? Number(-INFINITY) : load(high[c] + k + v * width);
     }
+    const float* const* table = rows.of(c);
+    for (int t = 0; t < tiles.count; ++t) {
+      const std::int64_t index = std::int64_t{c} * tiles.count + t;
+      const int* row = tiles.rows + index * tiles.m;
+      const float* weights = tiles.weights + index * tiles.m * tile;
+      Number point[tile][vectors] = {};
+      for (int r = 0; r < tiles.used[index]; ++r, weights += tile) {
+        Number x[vectors];
+        for (int v = 0; v < vectors; ++v) x[v] = load(table[row[r]] + k + v * width);
+        for (int s = 0; s < tile; ++s)
+          for (int v = 0; v < vectors; ++v) point[s][v] = point[s][v] + Number(weights[s]) * x[v];
+      }
+      // NaN is neither lower nor higher than what it is compared with.
+      for (int s = 0; s < tile; ++s)
+        for (int v = 0; v < vectors; ++v) {
+          least[v] = lower(point[s][v], least[v]);
+          most[v] = upper(point[s][v], most[v]);
+        }
+    }
+    for (int v = 0; v < vectors; ++v) {
+      std::memcpy(low[c] + k + v * width, &least[v], sizeof(Number));
+      std::memcpy(high[c] + k + v * width, &most[v], sizeof(Number));
+    }
+  }
+
+  GAUNTLET_HD static Number load(const float* from) {
+    Number number;
+    std::memcpy(&number, from, sizeof number);
+    return number;
   }
 };
 
-/// The midpoint of that box's intersection with the trusted one, which reaches from the (m − (n − f) + 1)-th to the
-/// (n − f)-th smallest value of the m messages received.
-struct Midpoint {
-  Inboxes inboxes;
+/// The mixing with the messages received in front, and how many they are, but one at least: NaN, where there is none.
+struct PackReceived {
   Received received;
-  int keep;
-  const float* const* low;
+  Inboxes inboxes;
+  double* packed;  ///< [inboxes][n][m]
+  int* size;
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const int n = inboxes.n, m = inboxes.base.m, p = static_cast<int>(index % m);
+    const std::int64_t c = index / m, first = c * n * m + p;
+    int total = 0;
+    for (int i = 0; i < n; ++i)
+      if (received(c, i)) packed[first + std::int64_t{total++} * m] = inboxes.mixing[first + std::int64_t{i} * m];
+    if (total == 0) packed[first] = NAN;
+    if (p == 0) size[c] = total > 0 ? total : 1;
+  }
+};
+
+/// An end of the trusted box, which reaches from the (m − (n − f) + 1)-th to the (n − f)-th smallest value of the m
+/// messages received.
+struct TrustedEnd {
+  static constexpr bool sorted = true;
+  int keep;  ///< n − f
+  bool most;
+
+  template <class Values>
+  GAUNTLET_HD typename Values::Number operator()(const Values& column) const {
+    const int m = column.n;
+    return column.at(most ? (m < keep ? m : keep) - 1 : m > keep ? m - keep : 0);
+  }
+};
+
+/// The midpoint of the two boxes' intersection. Wherever rounding has taken a median, it lies in the trusted one.
+struct Midpoint {
+  Received received;
+  const float* const* least;  ///< the trusted box
+  const float* const* most;
+  const float* const* low;  ///< that of the medians
   const float* const* high;
   float* const* out;
 
-  GAUNTLET_HD float mixed(const double* mix, const float* const* table, std::int64_t k) const {
-    double value = 0;
-    for (int p = 0; p < inboxes.base.m; ++p) add_weighted(value, mix[p], table[p][k]);
-    return static_cast<float>(value);
-  }
-
-  GAUNTLET_HD float middle(int c, std::int64_t k) const {
-    float sorted[column_limit];
-    int m = 0;
-    for (int i = 0; i < inboxes.n; ++i) {
-      if (!received(c, i)) continue;
-      const double* mix = inboxes.mixing + (std::int64_t{c} * inboxes.n + i) * inboxes.base.m;
-      const float value = mixed(mix, inboxes.base.of(c), k);
-      int place = m++;
-      for (; place > 0 && sorted[place - 1] > value; --place) sorted[place] = sorted[place - 1];
-      sorted[place] = value;
-    }
-    if (m == 0) return NAN;
-    const float least = sorted[m > keep ? m - keep : 0], most = sorted[(m < keep ? m : keep) - 1];
-    return 0.5f * upper(least, low[c][k]) + 0.5f * lower(most, high[c][k]);
-  }
-
   GAUNTLET_HD void operator()(int c, std::int64_t first) const {
-    for (std::int64_t k = first; k < first + span_width; ++k) out[c][k] = middle(c, k);
+    const bool any = received.count(c) > 0;
+    for (std::int64_t k = first; k < first + span_width; ++k) {
+      const float from = least[c][k], to = most[c][k];
+      const float middle = 0.5f * upper(from, low[c][k]) + 0.5f * lower(to, high[c][k]);
+      out[c][k] = any ? upper(from, lower(to, middle)) : NAN;
+    }
   }
 };
 
@@ -161,19 +238,36 @@ struct BoxGeom final : CustomRule<GeometricMedian> {
   /// Subsets that are solved at once, in about 64 MiB.
   int chunk = static_cast<int>(
       std::clamp<std::int64_t>((std::int64_t{1} << 23) / (2 * std::int64_t{n} * n * count), 1, subsets));
-  RowStore low{exec, count, d}, high{exec, count, d};
+  int tiles = (chunk + tile - 1) / tile;
+  RowStore low{exec, count, d}, high{exec, count, d}, least{exec, count, d}, most{exec, count, d};
   Array<float*> low_rows{exec, low.pointers()}, high_rows{exec, high.pointers()};
+  Array<float*> least_rows{exec, least.pointers()}, most_rows{exec, most.pointers()};
   MessageProducts products{exec, job};
-  Array<int> left_out{exec, static_cast<std::size_t>(count) * chunk};
   Array<double> masked = doubles(static_cast<std::size_t>(chunk) * n * n), scratch = doubles(chunk * given.scratch(n));
   Array<double> weights = doubles(static_cast<std::size_t>(chunk) * n);
   Array<double> base_weights = doubles(static_cast<std::size_t>(chunk) * m);
+  Array<double> packed = doubles(static_cast<std::size_t>(n) * m);
+  Array<int> left_out = room<int>(chunk), received_sizes = room<int>(1);
+  Array<int> tile_used = room<int>(tiles), tile_rows = room<int>(tiles * m);
+  Array<float> tile_weights = room<float>(tiles * m * tile);
 
   void run(bool) override {
     const Received received{products.compute(), n, size};
+    trust(received);
     for (int from = 0; from < subsets; from += chunk) widen(received, from, std::min(chunk, subsets - from));
     parallel_spans(exec, "midpoint", count, d,
-                   Midpoint{job.inboxes, received, keep, low_rows.data(), high_rows.data(), job.out});
+                   Midpoint{received, least_rows.data(), most_rows.data(), low_rows.data(), high_rows.data(), job.out});
+  }
+
+  /// Finds the trusted box.
+  void trust(const Received& received) {
+    parallel_for(exec, "pack received", std::int64_t{count} * m,
+                 PackReceived{received, job.inboxes, packed.data(), received_sizes.data()});
+    Inboxes seen = job.inboxes;
+    seen.mixing = packed.data();
+    seen.size = {n, received_sizes.data()};
+    reduce_columns(exec, seen, TrustedEnd{keep, false}, least_rows.data());
+    reduce_columns(exec, seen, TrustedEnd{keep, true}, most_rows.data());
   }
 
   /// Solves some of the subsets and takes their medians into the box.
@@ -186,9 +280,17 @@ struct BoxGeom final : CustomRule<GeometricMedian> {
     all.n = n;
     solve(exec, all, given, weights.data(), n);
     parallel_for(exec, "compose", problems * m, ComposeChunk{weights.data(), job.inboxes, some, base_weights.data()});
-    parallel_spans(
-        exec, "widen box", count, d,
-        WidenBox{base, base_weights.data(), left_out.data(), some, from == 0, low_rows.data(), high_rows.data()});
+    const Tiles filled{(some + tile - 1) / tile, m, tile_used.data(), tile_rows.data(), tile_weights.data()};
+    parallel_for(exec, "fill tiles", std::int64_t{count} * filled.count,
+                 FillTiles{base_weights.data(), left_out.data(), some, filled});
+    parallel_spans(exec, "widen box", count, d, WidenBox{base, filled, from == 0, low_rows.data(), high_rows.data()});
+  }
+
+ private:
+  /// Room for so many things an inbox.
+  template <class T>
+  Array<T> room(int each) {
+    return {exec, static_cast<std::size_t>(each) * static_cast<std::size_t>(count)};
   }
 };
 
