@@ -42,112 +42,132 @@ struct MaskSubsets {
   }
 };
 
-/// Tells the subsets to leave out: those with a message that was not received, if n − f were.
-struct LeaveOut {
-  Received received;
-  const double* members;  ///< [chunk][n]
-  int keep, chunk;
-  int* left_out;  ///< [inboxes][chunk]
-
-  GAUNTLET_HD void operator()(std::int64_t problem) const {
-    const double* in = members + problem % chunk * received.n;
-    bool whole = true;
-    for (int i = 0; i < received.n; ++i) whole = whole && (in[i] == 0 || received(problem / chunk, i));
-    left_out[problem] = !whole && received.count(problem / chunk) >= keep;
-  }
-};
-
 /// Subsets whose points are computed together, so that a value is read once for all of them.
 constexpr int tile = 4;
 
-/// The weights of the points over the base rows, tile by tile, for the rows that enter a tile. Where a subset is left
-/// out, or a tile has room for more than there are, the weights are NaN.
+/// What the points of some subsets are made of, tile by tile: 0, or NaN for a subset that is left out and where there
+/// are no more; then what every base row that enters the tile adds.
 struct Tiles {
-  int count;       ///< per inbox
   int m;           ///< base rows
-  int* used;       ///< [inboxes][count]: rows that enter
-  int* rows;       ///< [inboxes][count][m]
-  float* weights;  ///< [inboxes][count][m][tile]
+  int count;       ///< per inbox
+  float* weights;  ///< [inboxes][count][1 + m][tile]
+  int* rows;       ///< [inboxes][count][m]: those that enter
+  int* used;       ///< [inboxes][count]: how many they are
+
+  GAUNTLET_HD float* weights_of(std::int64_t t) const { return weights + t * (m + 1) * tile; }
 };
 
-struct FillTiles {
-  const double* weights;  ///< [inboxes][chunk][m]
-  const int* left_out;    ///< [inboxes][chunk]
-  int chunk;
+/// Weights over the base rows from weights over the messages.
+struct ComposeTiles {
+  Received received;
+  const double* members;  ///< [chunk][n]
+  const double* weights;  ///< [inboxes][chunk][n]
+  Inboxes inboxes;
+  int keep, chunk;
   Tiles tiles;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t problem = index / tiles.count * chunk + index % tiles.count * tile;
-    const std::int64_t rest = chunk - index % tiles.count * tile;
-    const int m = tiles.m, some = rest < tile ? static_cast<int>(rest) : tile;
-    int* rows = tiles.rows + index * m;
-    float* out = tiles.weights + index * m * tile;
-    int used = 0;
-    for (int p = 0; p < m; ++p) {
-      bool enters = false;
-      for (int s = 0; s < some; ++s) enters = enters || weights[(problem + s) * m + p] != 0;
-      if (!enters) continue;
-      for (int s = 0; s < tile; ++s) {
-        const bool counts = s < some && left_out[problem + s] == 0;
-        out[used * tile + s] = counts ? static_cast<float>(weights[(problem + s) * m + p]) : NAN;
-      }
-      rows[used++] = p;
-    }
-    tiles.used[index] = used;
+    const std::int64_t t = index / tile / (tiles.m + 1), c = t / tiles.count;
+    const int p = static_cast<int>(index / tile % (tiles.m + 1)) - 1;
+    const int s = static_cast<int>(t % tiles.count * tile + index % tile);
+    if (p < 0)
+      tiles.weights[index] = s < chunk && counts(c, s) ? 0 : NAN;
+    else
+      tiles.weights[index] = s < chunk ? static_cast<float>(weight(c, s, p)) : 0;
+  }
+
+  GAUNTLET_HD double weight(std::int64_t c, int s, int p) const {
+    const int n = inboxes.n, m = tiles.m;
+    const double* own = weights + (c * chunk + s) * n;
+    const double* mix = inboxes.mixing + c * n * m + p;
+    double total = 0;
+    for (int i = 0; i < inboxes.messages(c); ++i) add_weighted(total, own[i], mix[std::int64_t{i} * m]);
+    return total;
+  }
+
+  /// A subset with a message that was not received is left out, if n − f were.
+  GAUNTLET_HD bool counts(std::int64_t c, int s) const {
+    const double* in = members + std::int64_t{s} * inboxes.n;
+    bool whole = true;
+    for (int i = 0; i < inboxes.n; ++i) whole = whole && (in[i] == 0 || received(c, i));
+    return whole || received.count(c) < keep;
   }
 };
 
-/// Widens the box [low, high] of every coordinate by the points of the tiles. In single precision, as column rules.
+/// Keeps the rows that enter a tile: others may hold anything.
+struct KeepRows {
+  Tiles tiles;
+
+  GAUNTLET_HD void operator()(std::int64_t t) const {
+    const float* from = tiles.weights_of(t) + tile;
+    float* to = tiles.weights_of(t) + tile;
+    int* rows = tiles.rows + t * tiles.m;
+    int used = 0;
+    for (int p = 0; p < tiles.m; ++p, from += tile) {
+      float own[tile];
+      bool enters = false;
+      for (int s = 0; s < tile; ++s) own[s] = from[s], enters |= own[s] != 0;
+      if (!enters) continue;
+      for (int s = 0; s < tile; ++s) to[s] = own[s];
+      to += tile;
+      rows[used++] = p;
+    }
+    tiles.used[t] = used;
+  }
+};
+
+/// Widens the box [low, high] of every coordinate by the points of the tiles, in single precision as column rules.
 struct WidenBox {
+  using Number = std::conditional_t<GAUNTLET_DEVICE, float, Lanes>;
+  static constexpr int width = sizeof(Number) / sizeof(float);
+  static constexpr int numbers = GAUNTLET_DEVICE ? 4 : 2;  ///< of a step: with a tile's points they fit the registers
+
   Rows rows;
   Tiles tiles;
   bool first;
   float* const* low;
   float* const* high;
 
-  using Number = std::conditional_t<GAUNTLET_DEVICE, float, Lanes>;
-  static constexpr int width = sizeof(Number) / sizeof(float);
-  static constexpr int vectors = GAUNTLET_DEVICE ? 4 : 2;  ///< what a step has in registers for each point
-
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    for (int l = 0; l < span_width; l += vectors * width) widen(c, k + l);
+    for (int l = 0; l < span_width; l += numbers * width) widen(c, k + l);
   }
 
   GAUNTLET_HD void widen(int c, std::int64_t k) const {
-    Number least[vectors], most[vectors];
-    for (int v = 0; v < vectors; ++v) {
-      least[v] = first ? Number(INFINITY) : load(low[c] + k + v * width);
-      most[v] = first ? Number(-INFINITY) : load(high[c] + k + v * width);
-    }
+    Number least[numbers], most[numbers], x[numbers], point[tile][numbers];
+    load(low[c] + k, least), load(high[c] + k, most);
+    for (int v = 0; v < numbers && first; ++v) least[v] = Number(INFINITY), most[v] = Number(-INFINITY);
     const float* const* table = rows.of(c);
-    for (int t = 0; t < tiles.count; ++t) {
-      const std::int64_t index = std::int64_t{c} * tiles.count + t;
-      const int* row = tiles.rows + index * tiles.m;
-      const float* weights = tiles.weights + index * tiles.m * tile;
-      Number point[tile][vectors] = {};
-      for (int r = 0; r < tiles.used[index]; ++r, weights += tile) {
-        Number x[vectors];
-        for (int v = 0; v < vectors; ++v) x[v] = load(table[row[r]] + k + v * width);
+    for (std::int64_t t = std::int64_t{c} * tiles.count; t < std::int64_t{c + 1} * tiles.count; ++t) {
+      const float* w = aligned(tiles.weights_of(t));
+      for (int s = 0; s < tile; ++s)
+        for (int v = 0; v < numbers; ++v) point[s][v] = Number(w[s]);
+      const int* row = tiles.rows + t * tiles.m;
+      for (const int* last = row + tiles.used[t]; row != last; ++row) {
+        w = aligned(w + tile);
+        load(table[*row] + k, x);
         for (int s = 0; s < tile; ++s)
-          for (int v = 0; v < vectors; ++v) point[s][v] = point[s][v] + Number(weights[s]) * x[v];
+          for (int v = 0; v < numbers; ++v) point[s][v] = point[s][v] + Number(w[s]) * x[v];
       }
       // NaN is neither lower nor higher than what it is compared with.
       for (int s = 0; s < tile; ++s)
-        for (int v = 0; v < vectors; ++v) {
+        for (int v = 0; v < numbers; ++v) {
           least[v] = lower(point[s][v], least[v]);
           most[v] = upper(point[s][v], most[v]);
         }
     }
-    for (int v = 0; v < vectors; ++v) {
-      std::memcpy(low[c] + k + v * width, &least[v], sizeof(Number));
-      std::memcpy(high[c] + k + v * width, &most[v], sizeof(Number));
+    for (int v = 0; v < numbers; ++v) {
+      std::memcpy(low[c] + k + v * width, least + v, sizeof(Number));
+      std::memcpy(high[c] + k + v * width, most + v, sizeof(Number));
     }
   }
 
-  GAUNTLET_HD static Number load(const float* from) {
-    Number number;
-    std::memcpy(&number, from, sizeof number);
-    return number;
+ private:
+  /// What lies a multiple of 16 bytes from the start is one load on the GPU.
+  GAUNTLET_HD static const float* aligned(const float* from) {
+    return static_cast<const float*>(__builtin_assume_aligned(from, 16));
+  }
+  GAUNTLET_HD static void load(const float* from, Number* to) {
+    for (int v = 0; v < numbers; ++v) std::memcpy(to + v, aligned(from) + v * width, sizeof(Number));
   }
 };
 
@@ -202,24 +222,6 @@ struct Midpoint {
   }
 };
 
-/// Weights over the base rows from weights over the messages.
-struct ComposeChunk {
-  const double* weights;  ///< [inboxes][chunk][n]
-  Inboxes inboxes;
-  int chunk;
-  double* out;
-
-  GAUNTLET_HD void operator()(std::int64_t index) const {
-    const int n = inboxes.n, m = inboxes.base.m;
-    const std::int64_t problem = index / m, c = problem / chunk, p = index % m;
-    const double* mix = inboxes.mixing + c * n * m + p;
-    double total = 0;
-    for (int i = 0; i < inboxes.messages(c); ++i)
-      add_weighted(total, weights[problem * n + i], mix[std::int64_t{i} * m]);
-    out[index] = total;
-  }
-};
-
 /// All subsets of k as rows of n zeros and ones, in lexicographic order.
 std::vector<double> all_subsets(int n, int k) {
   std::vector<double> in(static_cast<std::size_t>(n), 0), all;
@@ -245,11 +247,10 @@ struct BoxGeom final : CustomRule<GeometricMedian> {
   MessageProducts products{exec, job};
   Array<double> masked = doubles(static_cast<std::size_t>(chunk) * n * n), scratch = doubles(chunk * given.scratch(n));
   Array<double> weights = doubles(static_cast<std::size_t>(chunk) * n);
-  Array<double> base_weights = doubles(static_cast<std::size_t>(chunk) * m);
   Array<double> packed = doubles(static_cast<std::size_t>(n) * m);
-  Array<int> left_out = room<int>(chunk), received_sizes = room<int>(1);
+  Array<int> received_sizes = room<int>(1);
   Array<int> tile_used = room<int>(tiles), tile_rows = room<int>(tiles * m);
-  Array<float> tile_weights = room<float>(tiles * m * tile);
+  Array<float> tile_weights = room<float>(tiles * (m + 1) * tile);
 
   void run(bool) override {
     const Received received{products.compute(), n, size};
@@ -275,15 +276,15 @@ struct BoxGeom final : CustomRule<GeometricMedian> {
     const std::int64_t problems = std::int64_t{count} * some;
     const double* in = members.data() + std::int64_t{from} * n;
     parallel_for(exec, "mask subsets", problems * n * n, MaskSubsets{received, in, some, masked.data()});
-    parallel_for(exec, "leave out subsets", problems, LeaveOut{received, in, keep, some, left_out.data()});
     GramBatch all = batch(masked.data(), scratch, some);
     all.n = n;
     solve(exec, all, given, weights.data(), n);
-    parallel_for(exec, "compose", problems * m, ComposeChunk{weights.data(), job.inboxes, some, base_weights.data()});
-    const Tiles filled{(some + tile - 1) / tile, m, tile_used.data(), tile_rows.data(), tile_weights.data()};
-    parallel_for(exec, "fill tiles", std::int64_t{count} * filled.count,
-                 FillTiles{base_weights.data(), left_out.data(), some, filled});
-    parallel_spans(exec, "widen box", count, d, WidenBox{base, filled, from == 0, low_rows.data(), high_rows.data()});
+    const Tiles made{m, (some + tile - 1) / tile, tile_weights.data(), tile_rows.data(), tile_used.data()};
+    const std::int64_t all_tiles = std::int64_t{count} * made.count;
+    parallel_for(exec, "compose", all_tiles * (m + 1) * tile,
+                 ComposeTiles{received, in, weights.data(), job.inboxes, keep, some, made});
+    parallel_for(exec, "keep rows", all_tiles, KeepRows{made});
+    parallel_spans(exec, "widen box", count, d, WidenBox{base, made, from == 0, low_rows.data(), high_rows.data()});
   }
 
  private:
