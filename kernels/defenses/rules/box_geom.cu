@@ -27,18 +27,25 @@ struct Received {
   }
 };
 
-/// One problem per inbox and subset: the Gram matrix with the messages outside the subset masked.
-struct MaskSubsets {
+/// Some subsets of so many messages each.
+struct Subsets {
+  const int* members;  ///< [count][size]
+  int count, size;
+
+  GAUNTLET_HD const int* of(std::int64_t s) const { return members + s * size; }
+};
+
+/// One problem per inbox and subset: the Gram matrix of its messages.
+struct PickProducts {
   Received received;
-  const double* members;  ///< [chunk][n]
-  int chunk;
-  double* masked;  ///< [inboxes][chunk][n][n]
+  Subsets subsets;
+  double* picked;  ///< [inboxes][subsets][size][size]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const int n = received.n, j = static_cast<int>(index % n), i = static_cast<int>(index / n % n);
-    const std::int64_t problem = index / n / n;
-    const bool out = i == j && members[problem % chunk * n + i] == 0;
-    masked[index] = out ? INFINITY : received.product(problem / chunk, i, j);
+    const int size = subsets.size;
+    const std::int64_t problem = index / size / size;
+    const int* members = subsets.of(problem % subsets.count);
+    picked[index] = received.product(problem / subsets.count, members[index / size % size], members[index % size]);
   }
 };
 
@@ -57,13 +64,12 @@ struct Tiles {
   GAUNTLET_HD float* weights_of(std::int64_t t) const { return weights + t * (m + 1) * tile; }
 };
 
-/// Weights over the base rows from weights over the messages.
+/// Weights over the base rows from weights over the subsets' messages.
 struct ComposeTiles {
   Received received;
-  const double* members;  ///< [chunk][n]
-  const double* weights;  ///< [inboxes][chunk][n]
+  Subsets subsets;
+  const double* weights;  ///< [inboxes][subsets][size]
   Inboxes inboxes;
-  int keep, chunk;
   Tiles tiles;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
@@ -71,26 +77,24 @@ struct ComposeTiles {
     const int p = static_cast<int>(index / tile % (tiles.m + 1)) - 1;
     const int s = static_cast<int>(t % tiles.count * tile + index % tile);
     if (p < 0)
-      tiles.weights[index] = s < chunk && counts(c, s) ? 0 : NAN;
+      tiles.weights[index] = s < subsets.count && counts(c, s) ? 0 : NAN;
     else
-      tiles.weights[index] = s < chunk ? static_cast<float>(weight(c, s, p)) : 0;
+      tiles.weights[index] = s < subsets.count ? static_cast<float>(weight(c, s, p)) : 0;
   }
 
   GAUNTLET_HD double weight(std::int64_t c, int s, int p) const {
-    const int n = inboxes.n, m = tiles.m;
-    const double* own = weights + (c * chunk + s) * n;
-    const double* mix = inboxes.mixing + c * n * m + p;
+    const double* own = weights + (c * subsets.count + s) * subsets.size;
+    const double* mix = inboxes.mixing + c * inboxes.n * tiles.m + p;
     double total = 0;
-    for (int i = 0; i < inboxes.messages(c); ++i) add_weighted(total, own[i], mix[std::int64_t{i} * m]);
+    for (int j = 0; j < subsets.size; ++j) add_weighted(total, own[j], mix[std::int64_t{subsets.of(s)[j]} * tiles.m]);
     return total;
   }
 
   /// A subset with a message that was not received is left out, if n − f were.
   GAUNTLET_HD bool counts(std::int64_t c, int s) const {
-    const double* in = members + std::int64_t{s} * inboxes.n;
     bool whole = true;
-    for (int i = 0; i < inboxes.n; ++i) whole = whole && (in[i] == 0 || received(c, i));
-    return whole || received.count(c) < keep;
+    for (int j = 0; j < subsets.size; ++j) whole = whole && received(c, subsets.of(s)[j]);
+    return whole || received.count(c) < subsets.size;
   }
 };
 
@@ -222,12 +226,15 @@ struct Midpoint {
   }
 };
 
-/// All subsets of k as rows of n zeros and ones, in lexicographic order.
-std::vector<double> all_subsets(int n, int k) {
-  std::vector<double> in(static_cast<std::size_t>(n), 0), all;
+/// The members of all subsets of k, in lexicographic order.
+std::vector<int> all_subsets(int n, int k) {
+  std::vector<double> in(static_cast<std::size_t>(n), 0);
   std::fill_n(in.begin(), k, 1.0);
-  do all.insert(all.end(), in.begin(), in.end());
-  while (next_subset(n, in.data()));
+  std::vector<int> all;
+  do {
+    for (int i = 0; i < n; ++i)
+      if (in[static_cast<std::size_t>(i)] != 0) all.push_back(i);
+  } while (next_subset(n, in.data()));
   return all;
 }
 
@@ -235,18 +242,19 @@ std::vector<double> all_subsets(int n, int k) {
 struct BoxGeom final : CustomRule<GeometricMedian> {
   using CustomRule::CustomRule;
   int keep = n - job.f.same;
-  Array<double> members{exec, all_subsets(n, keep)};
-  int subsets = static_cast<int>(members.size()) / n;
+  Array<int> members{exec, all_subsets(n, keep)};
+  int subsets = static_cast<int>(members.size()) / keep;
   /// Subsets that are solved at once, in about 64 MiB.
   int chunk = static_cast<int>(
-      std::clamp<std::int64_t>((std::int64_t{1} << 23) / (2 * std::int64_t{n} * n * count), 1, subsets));
+      std::clamp<std::int64_t>((std::int64_t{1} << 23) / (2 * std::int64_t{keep} * keep * count), 1, subsets));
   int tiles = (chunk + tile - 1) / tile;
   RowStore low{exec, count, d}, high{exec, count, d}, least{exec, count, d}, most{exec, count, d};
   Array<float*> low_rows{exec, low.pointers()}, high_rows{exec, high.pointers()};
   Array<float*> least_rows{exec, least.pointers()}, most_rows{exec, most.pointers()};
   MessageProducts products{exec, job};
-  Array<double> masked = doubles(static_cast<std::size_t>(chunk) * n * n), scratch = doubles(chunk * given.scratch(n));
-  Array<double> weights = doubles(static_cast<std::size_t>(chunk) * n);
+  Array<double> picked = doubles(static_cast<std::size_t>(chunk) * keep * keep);
+  Array<double> scratch = doubles(chunk * given.scratch(keep)),
+                weights = doubles(static_cast<std::size_t>(chunk) * keep);
   Array<double> packed = doubles(static_cast<std::size_t>(n) * m);
   Array<int> received_sizes = room<int>(1);
   Array<int> tile_used = room<int>(tiles), tile_rows = room<int>(tiles * m);
@@ -255,7 +263,8 @@ struct BoxGeom final : CustomRule<GeometricMedian> {
   void run(bool) override {
     const Received received{products.compute(), n, size};
     trust(received);
-    for (int from = 0; from < subsets; from += chunk) widen(received, from, std::min(chunk, subsets - from));
+    for (int from = 0; from < subsets; from += chunk)
+      widen(received, {members.data() + std::int64_t{from} * keep, std::min(chunk, subsets - from), keep}, from == 0);
     parallel_spans(exec, "midpoint", count, d,
                    Midpoint{received, least_rows.data(), most_rows.data(), low_rows.data(), high_rows.data(), job.out});
   }
@@ -272,19 +281,18 @@ struct BoxGeom final : CustomRule<GeometricMedian> {
   }
 
   /// Solves some of the subsets and takes their medians into the box.
-  void widen(const Received& received, int from, int some) {
-    const std::int64_t problems = std::int64_t{count} * some;
-    const double* in = members.data() + std::int64_t{from} * n;
-    parallel_for(exec, "mask subsets", problems * n * n, MaskSubsets{received, in, some, masked.data()});
-    GramBatch all = batch(masked.data(), scratch, some);
-    all.n = n;
-    solve(exec, all, given, weights.data(), n);
-    const Tiles made{m, (some + tile - 1) / tile, tile_weights.data(), tile_rows.data(), tile_used.data()};
+  void widen(const Received& received, const Subsets& some, bool first) {
+    const std::int64_t problems = std::int64_t{count} * some.count;
+    parallel_for(exec, "pick products", problems * keep * keep, PickProducts{received, some, picked.data()});
+    GramBatch all = batch(picked.data(), scratch, some.count);
+    all.n = keep;
+    solve(exec, all, given, weights.data(), keep);
+    const Tiles made{m, (some.count + tile - 1) / tile, tile_weights.data(), tile_rows.data(), tile_used.data()};
     const std::int64_t all_tiles = std::int64_t{count} * made.count;
     parallel_for(exec, "compose", all_tiles * (m + 1) * tile,
-                 ComposeTiles{received, in, weights.data(), job.inboxes, keep, some, made});
+                 ComposeTiles{received, some, weights.data(), job.inboxes, made});
     parallel_for(exec, "keep rows", all_tiles, KeepRows{made});
-    parallel_spans(exec, "widen box", count, d, WidenBox{base, made, from == 0, low_rows.data(), high_rows.data()});
+    parallel_spans(exec, "widen box", count, d, WidenBox{base, made, first, low_rows.data(), high_rows.data()});
   }
 
  private:
