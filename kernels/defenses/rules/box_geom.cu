@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/defenses/rule.cuh"
 #include "kernels/defenses/shared/geometric_median.cuh"
@@ -52,16 +53,21 @@ struct PickProducts {
 /// Subsets whose points are computed together, so that a value is read once for all of them.
 constexpr int tile = 4;
 
+/// Of the subsets of a tile; one load on the GPU.
+struct alignas(sizeof(float) * tile) TileWeights {
+  float of[tile];
+};
+
 /// What the points of some subsets are made of, tile by tile: 0, or NaN for a subset that is left out and where there
 /// are no more; then what every base row that enters the tile adds.
 struct Tiles {
-  int m;           ///< base rows
-  int count;       ///< per inbox
-  float* weights;  ///< [inboxes][count][1 + m][tile]
-  int* rows;       ///< [inboxes][count][m]: those that enter
-  int* used;       ///< [inboxes][count]: how many they are
+  int m;                 ///< base rows
+  int count;             ///< per inbox
+  TileWeights* weights;  ///< [inboxes][count][1 + m]
+  int* rows;             ///< [inboxes][count][m]: those that enter
+  int* used;             ///< [inboxes][count]: how many they are
 
-  GAUNTLET_HD float* weights_of(std::int64_t t) const { return weights + t * (m + 1) * tile; }
+  GAUNTLET_HD TileWeights* weights_of(std::int64_t t) const { return weights + t * (m + 1); }
 };
 
 /// Weights over the base rows from weights over the subsets' messages.
@@ -76,10 +82,11 @@ struct ComposeTiles {
     const std::int64_t t = index / tile / (tiles.m + 1), c = t / tiles.count;
     const int p = static_cast<int>(index / tile % (tiles.m + 1)) - 1;
     const int s = static_cast<int>(t % tiles.count * tile + index % tile);
+    float& weight_at = tiles.weights[index / tile].of[index % tile];
     if (p < 0)
-      tiles.weights[index] = s < subsets.count && counts(c, s) ? 0 : NAN;
+      weight_at = s < subsets.count && counts(c, s) ? 0 : NAN;
     else
-      tiles.weights[index] = s < subsets.count ? static_cast<float>(weight(c, s, p)) : 0;
+      weight_at = s < subsets.count ? static_cast<float>(weight(c, s, p)) : 0;
   }
 
   GAUNTLET_HD double weight(std::int64_t c, int s, int p) const {
@@ -103,17 +110,15 @@ struct KeepRows {
   Tiles tiles;
 
   GAUNTLET_HD void operator()(std::int64_t t) const {
-    const float* from = tiles.weights_of(t) + tile;
-    float* to = tiles.weights_of(t) + tile;
+    TileWeights* own = tiles.weights_of(t) + 1;
     int* rows = tiles.rows + t * tiles.m;
     int used = 0;
-    for (int p = 0; p < tiles.m; ++p, from += tile) {
-      float own[tile];
+    for (int p = 0; p < tiles.m; ++p) {
+      const TileWeights weights = own[p];
       bool enters = false;
-      for (int s = 0; s < tile; ++s) own[s] = from[s], enters |= own[s] != 0;
+      for (int s = 0; s < tile; ++s) enters |= weights.of[s] != 0;
       if (!enters) continue;
-      for (int s = 0; s < tile; ++s) to[s] = own[s];
-      to += tile;
+      own[used] = weights;
       rows[used++] = p;
     }
     tiles.used[t] = used;
@@ -123,8 +128,12 @@ struct KeepRows {
 /// Widens the box [low, high] of every coordinate by the points of the tiles, in single precision as column rules.
 struct WidenBox {
   using Number = std::conditional_t<GAUNTLET_DEVICE, float, Lanes>;
-  static constexpr int width = sizeof(Number) / sizeof(float);
-  static constexpr int numbers = GAUNTLET_DEVICE ? 4 : 2;  ///< of a step: with a tile's points they fit the registers
+  static constexpr int numbers = GAUNTLET_DEVICE ? 4 : 2;
+  /// Of a row: as many as fit the registers beside the points of a tile. One load on the GPU.
+  struct alignas(16) Columns {
+    Number v[numbers];
+  };
+  static constexpr int width = sizeof(Columns) / sizeof(float);
 
   Rows rows;
   Tiles tiles;
@@ -133,45 +142,37 @@ struct WidenBox {
   float* const* high;
 
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    for (int l = 0; l < span_width; l += numbers * width) widen(c, k + l);
+    for (int l = 0; l < span_width; l += width) widen(c, k + l);
   }
 
   GAUNTLET_HD void widen(int c, std::int64_t k) const {
-    Number least[numbers], most[numbers], x[numbers], point[tile][numbers];
-    load(low[c] + k, least), load(high[c] + k, most);
-    for (int v = 0; v < numbers && first; ++v) least[v] = Number(INFINITY), most[v] = Number(-INFINITY);
+    auto& least = *reinterpret_cast<Columns*>(low[c] + k);
+    auto& most = *reinterpret_cast<Columns*>(high[c] + k);
+    Number from[numbers], to[numbers], point[tile][numbers];
+    for (int v = 0; v < numbers; ++v) {
+      from[v] = first ? Number(INFINITY) : least.v[v];
+      to[v] = first ? Number(-INFINITY) : most.v[v];
+    }
     const float* const* table = rows.of(c);
     for (std::int64_t t = std::int64_t{c} * tiles.count; t < std::int64_t{c + 1} * tiles.count; ++t) {
-      const float* w = aligned(tiles.weights_of(t));
+      const TileWeights* weights = tiles.weights_of(t);
       for (int s = 0; s < tile; ++s)
-        for (int v = 0; v < numbers; ++v) point[s][v] = Number(w[s]);
+        for (int v = 0; v < numbers; ++v) point[s][v] = Number(weights->of[s]);
       const int* row = tiles.rows + t * tiles.m;
       for (const int* last = row + tiles.used[t]; row != last; ++row) {
-        w = aligned(w + tile);
-        load(table[*row] + k, x);
+        const TileWeights w = *++weights;
+        const Columns x = *reinterpret_cast<const Columns*>(table[*row] + k);
         for (int s = 0; s < tile; ++s)
-          for (int v = 0; v < numbers; ++v) point[s][v] = point[s][v] + Number(w[s]) * x[v];
+          for (int v = 0; v < numbers; ++v) point[s][v] = point[s][v] + Number(w.of[s]) * x.v[v];
       }
       // NaN is neither lower nor higher than what it is compared with.
       for (int s = 0; s < tile; ++s)
         for (int v = 0; v < numbers; ++v) {
-          least[v] = lower(point[s][v], least[v]);
-          most[v] = upper(point[s][v], most[v]);
+          from[v] = lower(point[s][v], from[v]);
+          to[v] = upper(point[s][v], to[v]);
         }
     }
-    for (int v = 0; v < numbers; ++v) {
-      std::memcpy(low[c] + k + v * width, least + v, sizeof(Number));
-      std::memcpy(high[c] + k + v * width, most + v, sizeof(Number));
-    }
-  }
-
- private:
-  /// What lies a multiple of 16 bytes from the start is one load on the GPU.
-  GAUNTLET_HD static const float* aligned(const float* from) {
-    return static_cast<const float*>(__builtin_assume_aligned(from, 16));
-  }
-  GAUNTLET_HD static void load(const float* from, Number* to) {
-    for (int v = 0; v < numbers; ++v) std::memcpy(to + v, aligned(from) + v * width, sizeof(Number));
+    for (int v = 0; v < numbers; ++v) least.v[v] = from[v], most.v[v] = to[v];
   }
 };
 
@@ -241,6 +242,7 @@ std::vector<int> all_subsets(int n, int k) {
 /// Of fewer than n − f messages there are what is left of every subset.
 struct BoxGeom final : CustomRule<GeometricMedian> {
   using CustomRule::CustomRule;
+  static int memory_rows(const GeometricMedian&, int, std::int64_t) { return 4; }
   int keep = n - job.f.same;
   Array<int> members{exec, all_subsets(n, keep)};
   int subsets = static_cast<int>(members.size()) / keep;
@@ -253,12 +255,12 @@ struct BoxGeom final : CustomRule<GeometricMedian> {
   Array<float*> least_rows{exec, least.pointers()}, most_rows{exec, most.pointers()};
   MessageProducts products{exec, job};
   Array<double> picked = doubles(static_cast<std::size_t>(chunk) * keep * keep);
-  Array<double> scratch = doubles(chunk * given.scratch(keep)),
-                weights = doubles(static_cast<std::size_t>(chunk) * keep);
+  Array<double> weights = doubles(static_cast<std::size_t>(chunk) * keep);
+  Array<double> scratch = doubles(chunk * given.scratch(keep));
   Array<double> packed = doubles(static_cast<std::size_t>(n) * m);
   Array<int> received_sizes = room<int>(1);
   Array<int> tile_used = room<int>(tiles), tile_rows = room<int>(tiles * m);
-  Array<float> tile_weights = room<float>(tiles * (m + 1) * tile);
+  Array<TileWeights> tile_weights = room<TileWeights>(tiles * (m + 1));
 
   void run(bool) override {
     const Received received{products.compute(), n, size};
