@@ -126,6 +126,10 @@ void Adversary::act(int step) {
   }
 }
 
+bool computes_own(const Attack* attack) {
+  return attack != nullptr && (attack->uses_own_messages() || attack->flips_labels() || !attack->window.all());
+}
+
 RoundWindow label_flips(const Attack& attack) { return attack.flips_labels() ? attack.window : RoundWindow::none(); }
 
 }  // namespace gauntlet
