@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "tests/reference/geometric.hpp"
 
 #include "tests/reference/defenses.hpp"
@@ -127,6 +129,36 @@ TEST_CASE("the boxes count a message that is not finite as never sent") {
                                reference::Matrix{reference::box(sent, f - absent, center)}) <= 1e-5);
         }
       }
+}
+
+TEST_CASE("no coordinate of box-geom's output leaves the trusted values, not even by rounding") {
+  const int n = 11, f = 2, d = 400;
+  for (const auto& exec : test_backends())
+    for (const float far : {0.f, 1e-3f, 1e3f, 1e20f, 1e30f}) {
+      FloatMatrix rows = random_inbox(n, f, d, 160, 1000, far);
+      // In every other coordinate the honest agree, some of them to the last bit.
+      for (int k = 0; k < d; k += 2)
+        for (int i = 1; i < n - f; ++i) rows[i][k] = k % 4 == 0 || i % 2 == 0 ? rows[0][k] : rows[0][k] * 1.0000001f;
+      const auto out = aggregate(*exec, "box-geom", rows, f)[0];
+      for (int k = 0; k < d; ++k) {
+        std::vector<float> values;
+        for (const auto& row : rows) values.push_back(row[k]);
+        std::sort(values.begin(), values.end());
+        INFO("the Byzantine " << far << " away on " << backend_name(*exec) << ", coordinate " << k << ": " << out[k]
+                              << " of " << values[f] << " .. " << values[n - f - 1]);
+        CHECK((out[k] >= values[f] && out[k] <= values[n - f - 1]));
+      }
+    }
+}
+
+TEST_CASE("box-geom gives the same bits however many subsets are solved at once") {
+  // One inbox of these has room for all its subsets, two do not.
+  const int n = 22, f = 4, d = 60;
+  const std::vector<FloatMatrix> inboxes = {random_inbox(n, f, d, 161), random_inbox(n, f, d, 162)};
+  for (const auto& exec : test_backends()) {
+    const auto together = Game(*exec, "box-geom", n, f, d, {0, 0}).play(0, inboxes);
+    for (std::size_t c = 0; c < 2; ++c) CHECK(together[c] == aggregate(*exec, "box-geom", inboxes[c], f)[0]);
+  }
 }
 
 }  // namespace
