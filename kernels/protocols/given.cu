@@ -128,7 +128,8 @@ std::vector<float> agree_under_attack(Exec& exec, const ComponentText& text, con
   Wiring wiring;
   wiring.own = computes_own(match.attack.get());
   if (wiring.own && own == nullptr)
-    throw UserError("attack '" + attack + "' makes use of what the Byzantine clients computed themselves");
+    throw UserError("attack '" + attack +
+                    "' looks at what the Byzantine clients computed themselves: give it as own.npy, f x d");
   wiring.cells = {match};
   wiring.n = n, wiring.f = f, wiring.d = given.d;
   wiring.views = protocol->shape(n, f, wiring.own).models;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/protocols/given.cuh"
+#include "kernels/protocols/protocol.cuh"
 #include "src/commands/messages_file.hpp"
 
 namespace gauntlet {

@@ -15,7 +15,7 @@ struct ProtocolRun {
   std::string protocol, defense, attack;  ///< as the command line has them; empty: none
   int byzantine = 0;
   std::uint64_t seed = 0;
-  std::filesystem::path input;  ///< a folder; empty: none is given
+  std::filesystem::path input = {};  ///< a folder; empty: none is given
 };
 
 struct ProtocolFile {
