@@ -120,9 +120,10 @@ Adversary::~Adversary() = default;
 void Adversary::act(int step) {
   for (const auto& group : groups_) {
     const Phase phase(exec_.timer(), "attack", group->label);
+    prepare_conduct(exec_, group->view, *group->attack, group->audience, step);
     group->bound->act();
     keep_window(exec_, group->view, group->attack->window);
-    address_receivers(exec_, group->view, *group->attack, group->audience, step);
+    address_receivers(exec_, group->view, *group->attack, group->audience);
   }
 }
 
