@@ -50,7 +50,6 @@ void download(Exec& exec, const std::vector<float*>& rows, std::int64_t d, std::
     copy_from(exec, values.data() + at, row, width(d));
     at += static_cast<std::size_t>(d);
   }
-  exec.synchronize();
 }
 
 /// The inboxes of all honest clients, in which receiver v has extra row v · f + b from sender b.
