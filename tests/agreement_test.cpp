@@ -19,34 +19,27 @@ struct Scene {
   int h() const { return static_cast<int>(honest.size()); }
   int n() const { return h() + f; }
   int d() const { return static_cast<int>(honest[0].size()); }
-  GivenVectors given() const {
-    return {h(), f, d(), nullptr, rounds, nullptr, delivered.empty() ? nullptr : delivered.data()};
-  }
 };
 
-/// The honest vectors after every sub-round.
-std::vector<FloatMatrix> agree(Exec& exec, const std::string& defense, const Scene& scene) {
-  GivenVectors given = scene.given();
-  const std::vector<float> honest = flat(scene.honest), messages = flat(scene.messages);
-  given.vectors = honest.data(), given.messages = messages.data();
-  const FloatMatrix rows = rows_of(agree_on_given(exec, defense, given), scene.d());
+/// The honest vectors after every sub-round: under an attack, where every Byzantine client computed `own`, or what they
+/// send is given.
+std::vector<FloatMatrix> agree_under(Exec& exec, const std::string& attack, const std::string& defense,
+                                     const Scene& scene, const FloatMatrix& own) {
+  const std::vector<float> honest = flat(scene.honest), messages = flat(scene.messages), computed = flat(own);
+  GivenVectors given;
+  given.honest = scene.h(), given.f = scene.f, given.d = scene.d(), given.exchanges = scene.rounds;
+  given.vectors = honest.data(), given.own = computed.data(), given.messages = messages.data();
+  if (!scene.delivered.empty()) given.delivered = scene.delivered.data();
+  const std::string protocol = "agreement(rounds=" + std::to_string(scene.rounds) + ")";
+  const FloatMatrix rows =
+      rows_of(agree_on_given(exec, {parse_component(protocol), defense, attack}, given), scene.d());
   std::vector<FloatMatrix> result;
   for (auto at = rows.begin(); at != rows.end(); at += scene.h()) result.emplace_back(at, at + scene.h());
   return result;
 }
 
-/// The same under an attack; every Byzantine client computed `own`.
-std::vector<FloatMatrix> agree_under(Exec& exec, const std::string& attack, const std::string& defense,
-                                     const Scene& scene, const FloatMatrix& own) {
-  GivenVectors given = scene.given();
-  const std::vector<float> honest = flat(scene.honest), computed = flat(own);
-  given.vectors = honest.data();
-  const std::string protocol = "agreement(rounds=" + std::to_string(scene.rounds) + ")";
-  const FloatMatrix rows = rows_of(
-      agree_under_attack(exec, parse_component(protocol), attack, defense, given, computed.data(), 0), scene.d());
-  std::vector<FloatMatrix> result;
-  for (auto at = rows.begin(); at != rows.end(); at += scene.h()) result.emplace_back(at, at + scene.h());
-  return result;
+std::vector<FloatMatrix> agree(Exec& exec, const std::string& defense, const Scene& scene) {
+  return agree_under(exec, "", defense, scene, {});
 }
 
 struct Box {

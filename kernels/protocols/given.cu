@@ -24,16 +24,33 @@ class Written final : public Attack {
   int rows_;
 };
 
-/// The protocol and who meets in it. \throws UserError where they do not go together.
-std::unique_ptr<Protocol> protocol_for(const ComponentText& text, const Match& match, int n, int f) {
-  const auto& entry = Registry<Protocol>::find(text.name, "protocol");
-  auto protocol = entry.create(text, n, f);
-  const std::string reason = protocol->unmet(match.attack.get(), *match.defense);
-  if (!reason.empty()) throw UserError("protocol " + entry.name + ": " + reason);
+/// The protocol, and who meets under it. \throws UserError where they do not go together.
+std::unique_ptr<Protocol> meet(const GivenProtocol& who, const GivenVectors& given, Match& match) {
+  const int n = given.honest + given.f, f = given.f;
+  const auto& entry = Registry<Protocol>::find(who.protocol.name, "protocol");
+  auto protocol = entry.create(who.protocol, n, f);
+  const auto require = [&](const std::string& reason) {
+    if (!reason.empty()) throw UserError("protocol " + entry.name + ": " + reason);
+  };
+  require(protocol->unmet(n, f));
+  match = make_match(who.attack, "", n, f);
+  match.seed = who.seed, match.attack_label = who.attack, match.defense_label = who.defense;
+  const InboxSize inbox = protocol->inboxes(n, f, f).front();
+  match.defense = std::make_shared<const Pipeline>(parse_pipeline(who.defense), inbox.n, inbox.f);
+  require(protocol->unmet(match.attack.get(), *match.defense));
   if (!match.defense->has_rule())
-    throw UserError("defense '" + to_string(match.defense->texts()) +
-                    "' has no rule, and so leaves a client no vector; end it in one, such as 'mean'");
+    throw UserError("defense '" + who.defense +
+                    "' has no rule, and so leaves a peer no vector; end it in one, such as 'mean'");
   return protocol;
+}
+
+/// Whether the Byzantine peers hold a vector. \throws UserError where they must and none is given.
+bool needs_own(const Match& match, const GivenVectors& given) {
+  const bool own = computes_own(match.attack.get());
+  if (own && given.own == nullptr)
+    throw UserError("attack '" + match.attack_label +
+                    "' looks at what the Byzantine peers computed themselves: give it as own.npy, f x d");
+  return own;
 }
 
 std::size_t width(std::int64_t d) { return sizeof(float) * static_cast<std::size_t>(d); }
@@ -88,12 +105,10 @@ class Inboxing {
   Aggregators aggregators_;
 };
 
-}  // namespace
-
-std::vector<float> agree_on_given(Exec& exec, const std::string& defense, const GivenVectors& given) {
+/// Where the messages are given.
+std::vector<float> agree_on_messages(Exec& exec, const Match& who, const GivenVectors& given) {
   const int h = given.honest, f = given.f;
-  Match match = make_match("", defense, h + f, f);
-  (void)protocol_for({"agreement", {}}, match, h + f, f);
+  Match match = who;
   if (f > 0) match.attack = std::make_shared<Written>(h * f);
   RowStore vectors(exec, h, given.d), next(exec, h, given.d);
   const Array<int> round(exec, 1);
@@ -108,7 +123,7 @@ std::vector<float> agree_on_given(Exec& exec, const std::string& defense, const 
   const RowCopies take(exec, next.pointers(), vectors.pointers());
   upload(exec, vectors, 0, given.vectors, h);
   std::vector<float> result;
-  for (int s = 0; s < given.rounds; ++s) {
+  for (int s = 0; s < given.exchanges; ++s) {
     const std::int64_t pairs = std::int64_t{s} * h * f;
     inboxes.run(given.messages + pairs * given.d, wiring.absences ? given.delivered + pairs : nullptr);
     take.run(exec, given.d);
@@ -117,30 +132,22 @@ std::vector<float> agree_on_given(Exec& exec, const std::string& defense, const 
   return result;
 }
 
-std::vector<float> agree_under_attack(Exec& exec, const ComponentText& text, const std::string& attack,
-                                      const std::string& defense, const GivenVectors& given, const float* own,
-                                      std::uint64_t seed) {
+std::vector<float> agree_under_attack(Exec& exec, const Protocol& protocol, const Match& match, bool own,
+                                      const GivenVectors& given) {
   const int h = given.honest, f = given.f, n = h + f;
-  Match match = make_match(attack, defense, n, f);
-  match.seed = seed;
-  const auto protocol = protocol_for(text, match, n, f);
   Wiring wiring;
-  wiring.own = computes_own(match.attack.get());
-  if (wiring.own && own == nullptr)
-    throw UserError("attack '" + attack +
-                    "' looks at what the Byzantine clients computed themselves: give it as own.npy, f x d");
   wiring.cells = {match};
-  wiring.n = n, wiring.f = f, wiring.d = given.d;
-  wiring.views = protocol->shape(n, f, wiring.own).models;
-  RowStore computed(exec, wiring.own ? n : h, given.d);
+  wiring.n = n, wiring.f = f, wiring.own = own, wiring.d = given.d;
+  wiring.views = protocol.shape(n, f, own).models;
+  RowStore computed(exec, own ? n : h, given.d);
   upload(exec, computed, 0, given.vectors, h);
-  if (wiring.own) upload(exec, computed, h, own, f);
+  if (own) upload(exec, computed, h, given.own, f);
   wiring.computed = computed.pointers();
   const Array<int> round(exec, 1);
   wiring.round = round.data();
   std::vector<float> result;
-  for (int s = 0; s < given.rounds; ++s) {
-    const auto bound = protocol->bind(exec, wiring);  // a fresh one: what remembers starts anew
+  for (int s = 0; s < given.exchanges; ++s) {
+    const auto bound = protocol.bind(exec, wiring);  // a fresh one: what remembers starts anew
     bound->exchange(s);
     std::vector<float*> held = bound->aggregates();
     held.resize(static_cast<std::size_t>(h));
@@ -149,10 +156,19 @@ std::vector<float> agree_under_attack(Exec& exec, const ComponentText& text, con
   return result;
 }
 
-int sub_rounds_of(const ComponentText& text) {
-  const auto& entry = Registry<Protocol>::find("agreement", "protocol");
-  const Arguments arguments(entry.name, entry.parameters, text, 1, 0);
+}  // namespace
+
+int exchanges_of(const ComponentText& protocol, int n, int f) {
+  const auto& entry = Registry<Protocol>::find(protocol.name, "protocol");
+  const Arguments arguments(entry.name, entry.parameters, protocol, n, f);
   return arguments.is("rounds", "auto") ? 0 : arguments.count("rounds");
+}
+
+std::vector<float> agree_on_given(Exec& exec, const GivenProtocol& who, const GivenVectors& given) {
+  Match match;
+  const auto protocol = meet(who, given, match);
+  if (who.attack.empty()) return agree_on_messages(exec, match, given);
+  return agree_under_attack(exec, *protocol, match, needs_own(match, given), given);
 }
 
 }  // namespace gauntlet

@@ -11,30 +11,33 @@
 /// Protocols on vectors that are given rather than computed: what the command `protocol` and the tests use.
 namespace gauntlet {
 
-/// What every client of a protocol starts with, and with what its Byzantine ones reply.
-struct GivenVectors {
-  int honest = 0, f = 0;  ///< clients; n = honest + f
-  std::int64_t d = 0;
-  const float* vectors = nullptr;    ///< [honest][d]
-  int rounds = 0;                    ///< sub-rounds
-  const float* messages = nullptr;   ///< [rounds][honest][f][d]: sub-round, receiver, sender; null where f = 0
-  const float* delivered = nullptr;  ///< [rounds][honest][f]: 0 for a message that does not arrive; null: all arrive
+/// Who meets.
+struct GivenProtocol {
+  ComponentText protocol;
+  std::string defense;
+  std::string attack = {};  ///< empty: the messages of Byzantine peers are given, too
+  std::uint64_t seed = 0;   ///< of what draws at random
 };
 
-/// The vectors that the honest clients of protocol agreement hold after every sub-round, [rounds][honest][d], where the
-/// Byzantine ones send what is given. Keeps (honest · (f + 2)) rows of d numbers and aggregates all inboxes of a
-/// sub-round at once. \throws UserError for a defense that is none, or none for clients that agree.
-std::vector<float> agree_on_given(Exec& exec, const std::string& defense, const GivenVectors& given);
+/// What peers start with, and what Byzantine ones send in every exchange: a sub-round of agreement, a step of gossip.
+struct GivenVectors {
+  int honest = 0, f = 0;  ///< peers; n = honest + f
+  std::int64_t d = 0;
+  const float* vectors = nullptr;  ///< [honest][d]
+  const float* own = nullptr;      ///< [f][d]: what the Byzantine peers hold, for an attack that looks at it; or null
+  int exchanges = 0;
+  const float* messages = nullptr;   ///< [exchanges][honest][f][d], receiver by sender; null with an attack or f = 0
+  const float* delivered = nullptr;  ///< [exchanges][honest][f]: 0 for a message that does not arrive; null: all do
+};
 
-/// The same where they follow `attack`: the protocol as a simulation runs it, in round 0. `own`: [f][d], what the
-/// Byzantine clients computed, for an attack that has a use for it, or null. Messages are not looked at. \throws
-/// UserError also for an attack that is none, or where `own` is missing.
-std::vector<float> agree_under_attack(Exec& exec, const ComponentText& protocol, const std::string& attack,
-                                      const std::string& defense, const GivenVectors& given, const float* own,
-                                      std::uint64_t seed);
+/// How many exchanges the text of protocol agreement or gossip asks for; 0: rounds=auto. \throws UserError for a
+/// parameter that there is not or that is wrong.
+int exchanges_of(const ComponentText& protocol, int n, int f);
 
-/// The sub-rounds that the text of protocol agreement asks for; 0: it says auto. \throws UserError for a parameter that
-/// there is not or that is wrong.
-int sub_rounds_of(const ComponentText& protocol);
+/// The vectors that the honest clients of protocol agreement hold after every sub-round, [exchanges][honest][d], in
+/// training round 0. Without an attack keeps honest · (f + 2) rows of d numbers and aggregates all inboxes of a
+/// sub-round at once; with one it is the protocol as a simulation runs it. \throws UserError for components that there
+/// are not or that do not go together, and where the attack needs `own`.
+std::vector<float> agree_on_given(Exec& exec, const GivenProtocol& who, const GivenVectors& given);
 
 }  // namespace gauntlet

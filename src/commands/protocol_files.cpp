@@ -56,26 +56,23 @@ std::vector<ProtocolFile> run_agreement(Exec& exec, const ProtocolRun& run, cons
   GivenVectors given;
   given.honest = static_cast<int>(h), given.f = run.byzantine, given.d = static_cast<std::int64_t>(d);
   given.vectors = honest.values.data();
-  given.rounds = sub_rounds_of(protocol);
+  given.exchanges = exchanges_of(protocol, given.honest + given.f, given.f);
   const auto need_rounds = [&] {
-    if (given.rounds == 0)
+    if (given.exchanges == 0)
       throw UserError("protocol '" + run.protocol + "': rounds=auto follows the rounds of a training; give a number");
   };
-  std::vector<float> vectors;
+  NpyArray messages, delivered, own;
   if (!run.attack.empty()) {
     if (input.has("messages.npy"))
       throw UserError("--attack: " + (run.input / "messages.npy").string() + " says already what is sent");
     need_rounds();
-    NpyArray own;
     if (input.has("own.npy")) own = input.read("own.npy", {f, d}, "f x d, what the Byzantine clients computed");
-    vectors = agree_under_attack(exec, protocol, run.attack, run.defense, given,
-                                 own.values.empty() ? nullptr : own.values.data(), run.seed);
+    if (!own.values.empty()) given.own = own.values.data();
   } else {
-    NpyArray messages, delivered;
     if (f > 0) {
-      messages = input.read("messages.npy", {static_cast<std::size_t>(given.rounds), h, f, d},
+      messages = input.read("messages.npy", {static_cast<std::size_t>(given.exchanges), h, f, d},
                             "K x h x f x d: sub-round, receiver, Byzantine sender");
-      given.rounds = static_cast<int>(messages.shape[0]);
+      given.exchanges = static_cast<int>(messages.shape[0]);
       given.messages = messages.values.data();
       if (input.has("delivered.npy")) {
         delivered = input.read("delivered.npy", {messages.shape[0], h, f}, "K x h x f of 0 and 1");
@@ -87,9 +84,9 @@ std::vector<ProtocolFile> run_agreement(Exec& exec, const ProtocolRun& run, cons
       }
     }
     need_rounds();
-    vectors = agree_on_given(exec, run.defense, given);
   }
-  return {{"vectors.npy", {static_cast<std::size_t>(given.rounds), h, d}, std::move(vectors)}};
+  std::vector<float> vectors = agree_on_given(exec, {protocol, run.defense, run.attack, run.seed}, given);
+  return {{"vectors.npy", {static_cast<std::size_t>(given.exchanges), h, d}, std::move(vectors)}};
 }
 
 }  // namespace
