@@ -5,6 +5,7 @@
 
 #include "kernels/protocols/adversary.cuh"
 #include "kernels/protocols/aggregators.cuh"
+#include "kernels/protocols/gossip_step.cuh"
 #include "kernels/protocols/rows.cuh"
 #include "kernels/protocols/trial.cuh"
 
@@ -24,6 +25,11 @@ class Written final : public Attack {
   int rows_;
 };
 
+Arguments arguments_of(const ComponentText& protocol, int n, int f) {
+  const auto& entry = Registry<Protocol>::find(protocol.name, "protocol");
+  return {entry.name, entry.parameters, protocol, n, f};
+}
+
 /// The protocol, and who meets under it. \throws UserError where they do not go together.
 std::unique_ptr<Protocol> meet(const GivenProtocol& who, const GivenVectors& given, Match& match) {
   const int n = given.honest + given.f, f = given.f;
@@ -37,7 +43,7 @@ std::unique_ptr<Protocol> meet(const GivenProtocol& who, const GivenVectors& giv
   match.seed = who.seed, match.attack_label = who.attack, match.defense_label = who.defense;
   const InboxSize inbox = protocol->inboxes(n, f, f).front();
   match.defense = std::make_shared<const Pipeline>(parse_pipeline(who.defense), inbox.n, inbox.f);
-  require(protocol->unmet(match.attack.get(), *match.defense));
+  require(protocol->unmet(match, n, f));
   if (!match.defense->has_rule())
     throw UserError("defense '" + who.defense +
                     "' has no rule, and so leaves a peer no vector; end it in one, such as 'mean'");
@@ -159,9 +165,9 @@ std::vector<float> agree_under_attack(Exec& exec, const Protocol& protocol, cons
 }  // namespace
 
 int exchanges_of(const ComponentText& protocol, int n, int f) {
-  const auto& entry = Registry<Protocol>::find(protocol.name, "protocol");
-  const Arguments arguments(entry.name, entry.parameters, protocol, n, f);
-  return arguments.is("rounds", "auto") ? 0 : arguments.count("rounds");
+  const Arguments arguments = arguments_of(protocol, n, f);
+  if (arguments.is("rounds", "auto")) return 0;
+  return arguments.count("rounds") * (protocol.name == "gossip" ? arguments.count("mixing") : 1);
 }
 
 std::vector<float> agree_on_given(Exec& exec, const GivenProtocol& who, const GivenVectors& given) {
@@ -169,6 +175,43 @@ std::vector<float> agree_on_given(Exec& exec, const GivenProtocol& who, const Gi
   const auto protocol = meet(who, given, match);
   if (who.attack.empty()) return agree_on_messages(exec, match, given);
   return agree_under_attack(exec, *protocol, match, needs_own(match, given), given);
+}
+
+std::vector<float> gossip_on_given(Exec& exec, const GivenProtocol& who, const GivenVectors& given) {
+  const int h = given.honest, f = given.f;
+  Match match;
+  (void)meet(who, given, match);
+  const GossipOptions options(arguments_of(who.protocol, h + f, f));
+  const bool written = who.attack.empty() && f > 0;
+  Peers peers;
+  peers.graph = options.graph_for(h + f, f);
+  if (peers.graph.drawn_peers > 0 && written)
+    throw UserError("messages are for receivers whose neighbors stay; under epidemic they are drawn anew");
+  peers.told = options.told;
+  peers.cells = {match};
+  peers.own = needs_own(match, given), peers.d = given.d;
+  RowStore vectors(exec, peers.own ? h + f : h, given.d), sent(exec, written ? h * f : 0, given.d);
+  upload(exec, vectors, 0, given.vectors, h);
+  if (peers.own) upload(exec, vectors, h, given.own, f);
+  peers.vectors = vectors.pointers(), peers.sent = sent.pointers();
+  Array<int> round(exec, 1);
+  peers.round = round.data();
+  const auto step = peers.graph.drawn_peers > 0 ? gossip_with_anybody(exec, peers) : gossip_with_neighbors(exec, peers);
+  std::vector<float*> held = vectors.pointers();
+  held.resize(static_cast<std::size_t>(h));
+  std::vector<float> result;
+  for (int k = 0; k < given.exchanges; ++k) {
+    round.upload({k / options.mixing});
+    upload(exec, sent, 0, given.messages + sent.rows() * given.d * k, sent.rows());
+    step->run(k % options.mixing);
+    download(exec, held, given.d, result);
+  }
+  return result;
+}
+
+Graph graph_of_gossip(const ComponentText& protocol) {
+  const GossipOptions options(arguments_of(protocol, 1, 0));
+  return graph_alone(options.graph, options.weights);
 }
 
 }  // namespace gauntlet

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/exec/exec.cuh"
+#include "kernels/protocols/graph.hpp"
 #include "kernels/registry/parameters.hpp"
 
 /// Protocols on vectors that are given rather than computed: what the command `protocol` and the tests use.
@@ -39,5 +40,13 @@ int exchanges_of(const ComponentText& protocol, int n, int f);
 /// sub-round at once; with one it is the protocol as a simulation runs it. \throws UserError for components that there
 /// are not or that do not go together, and where the attack needs `own`.
 std::vector<float> agree_on_given(Exec& exec, const GivenProtocol& who, const GivenVectors& given);
+
+/// The same of protocol gossip: the vectors that the honest peers hold after every exchange with their neighbors.
+/// Workers by number stand on the graph's nodes as Peers says. Round t takes as many exchanges as the protocol's
+/// `mixing`. \throws UserError also for a graph that is not of these peers, and for messages on one that is drawn anew.
+std::vector<float> gossip_on_given(Exec& exec, const GivenProtocol& who, const GivenVectors& given);
+
+/// The graph of protocol gossip, as its parameters alone give it. \throws UserError as graph_alone.
+Graph graph_of_gossip(const ComponentText& protocol);
 
 }  // namespace gauntlet
