@@ -175,11 +175,13 @@ class Agreement final : public Protocol {
 
   Shape shape(int n, int f, bool own) const override { return {own ? n : n - f, 2 * (own ? n : n - f)}; }
 
-  std::string unmet(const Attack* attack, const Pipeline& defense) const override {
+  std::string unmet(const Match& match, int n, int f) const override {
+    const Pipeline& defense = *match.defense;
+    const Attack* attack = match.attack.get();
     if (defense.trusted_batch() > 0) return "the defense trusts a message that a server computes: protocol server";
     if (defense.follows_model()) return "the defense looks at the one model that a server moves: protocol server";
-    if (attack == nullptr || attack->conduct.is_plain()) return Protocol::unmet(attack, defense);
-    return attack->meets_receivers() || defense.needs_neighborhood() ? Protocol::unmet(attack, defense) : "";
+    const bool on_graph = defense.needs_neighborhood() || (attack != nullptr && attack->meets_receivers());
+    return on_graph ? Protocol::unmet(match, n, f) : "";
   }
 
   std::unique_ptr<BoundProtocol> bind(Exec& exec, const Wiring& wiring) const override {

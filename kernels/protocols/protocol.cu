@@ -3,8 +3,10 @@
 
 namespace gauntlet {
 
-std::string Protocol::unmet(const Attack* attack, const Pipeline& defense) const {
-  if (defense.needs_neighborhood()) return "the defense weighs the messages of neighbors on a graph: protocol gossip";
+std::string Protocol::unmet(const Match& match, int, int) const {
+  const Attack* attack = match.attack.get();
+  if (match.defense->needs_neighborhood())
+    return "the defense weighs the messages of neighbors on a graph: protocol gossip";
   if (attack == nullptr) return {};
   if (attack->meets_receivers()) return "the attack is on receivers with neighbors on a graph: protocol gossip";
   if (!attack->conduct.is_plain())

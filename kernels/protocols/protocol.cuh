@@ -91,9 +91,9 @@ class Protocol {
   }
   /// Of a cell of n workers of which f are Byzantine and, with `own`, compute messages, too.
   virtual Shape shape(int n, int f, bool own) const { return (void)n, (void)f, (void)own, Shape{}; }
-  /// Why this attack (null: none) and this defense make no sense under the protocol, or empty. By default nobody talks
-  /// to others than a server.
-  virtual std::string unmet(const Attack* attack, const Pipeline& defense) const;
+  /// Why this attack and this defense make no sense together under the protocol, or empty. By default nobody talks to
+  /// others than a server.
+  virtual std::string unmet(const Match& match, int n, int f) const;
   virtual std::unique_ptr<BoundProtocol> bind(Exec& exec, const Wiring& wiring) const = 0;
 };
 

@@ -180,6 +180,10 @@ ParameterSpec list(std::string name, std::string fallback, std::string help, dou
   return {std::move(name), ParameterKind::list, std::move(fallback), std::move(help), minimum, maximum};
 }
 
+ParameterSpec text(std::string name, std::string fallback, std::string help) {
+  return {std::move(name), ParameterKind::text, std::move(fallback), std::move(help)};
+}
+
 ParameterSpec pipelines(std::string name, std::string fallback, std::string help) {
   return {std::move(name), ParameterKind::pipelines, std::move(fallback), std::move(help)};
 }

@@ -43,6 +43,7 @@ ParameterSpec flag(std::string name, bool fallback, std::string help);
 ParameterSpec word(std::string name, std::string fallback, std::string help, std::vector<std::string> words);
 ParameterSpec list(std::string name, std::string fallback, std::string help, double minimum = 1,
                    double maximum = no_limit);
+ParameterSpec text(std::string name, std::string fallback, std::string help);
 ParameterSpec pipelines(std::string name, std::string fallback, std::string help);
 
 /// A component as the user wrote it: `name(key=value, …)`. Values are kept as text.

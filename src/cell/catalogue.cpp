@@ -8,6 +8,7 @@
 #include "kernels/exec/error.hpp"
 #include "kernels/models/model.cuh"
 #include "kernels/optimizers/optimizer.cuh"
+#include "kernels/protocols/graph.hpp"
 #include "kernels/protocols/protocol.cuh"
 #include "kernels/registry/text.hpp"
 #include "src/data/dataset.hpp"
@@ -39,6 +40,7 @@ const std::vector<Catalogue>& catalogues() {
       make_catalogue<ModelFamily>(Kind::model, "model", "models"),
       make_catalogue<DatasetSource>(Kind::dataset, "dataset", "datasets"),
       make_catalogue<Partition>(Kind::partition, "partition", "partitions"),
+      make_catalogue<Topology>(Kind::graph, "graph", "graphs"),
   };
   return all;
 }

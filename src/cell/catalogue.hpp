@@ -12,7 +12,7 @@
 namespace gauntlet {
 
 /// The kinds of components a cell is made of.
-enum class Kind { attack, defense, estimator, optimizer, schedule, protocol, model, dataset, partition };
+enum class Kind { attack, defense, estimator, optimizer, schedule, protocol, model, dataset, partition, graph };
 
 /// One registry seen without its product type: what plan, spec and list need to know of it.
 struct Catalogue {

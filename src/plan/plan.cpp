@@ -32,7 +32,8 @@ class Checker {
     cell.skipped = unmet(cell);
     if (!cell.skipped.empty()) return;
     const auto parts = maker_.parts(cell);
-    cell.skipped = parts->protocol->unmet(parts->attack.get(), *parts->defense);
+    cell.skipped = parts->protocol->unmet({parts->attack, parts->defense, cell.seed, cell.attack, cell.defense},
+                                          cell.workers, cell.byzantine);
     if (cell.skipped.empty()) cell.parts = parts;
   }
 

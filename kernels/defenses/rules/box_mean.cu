@@ -37,7 +37,8 @@ struct BoxMean {
       most = if_not_above(smallest, bottom, most, above);
     }
     const T count(static_cast<float>(keep));
-    return (upper(least, low / count) + lower(most, high / count)) * T(0.5f);
+    const T middle = (upper(least, low / count) + lower(most, high / count)) * T(0.5f);
+    return lower(most, upper(least, middle));  // where rounding leads out of the trusted values
   }
 };
 
