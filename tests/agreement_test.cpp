@@ -153,7 +153,7 @@ std::vector<std::string> rules_for(int n, int f) {
   for (const auto& entry : Registry<Stage>::all()) {
     const std::string text = whole_pipeline(entry);
     std::string unmet;
-    const auto look = [&] { unmet = protocol->unmet(nullptr, Pipeline(parse_pipeline(text), n, f)); };
+    const auto look = [&] { unmet = protocol->unmet(make_match("", text, n, f), n, f); };
     if (user_error(look).empty() && unmet.empty()) result.push_back(text);
   }
   return result;

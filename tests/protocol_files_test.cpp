@@ -36,7 +36,7 @@ TEST_CASE("a folder for agreement: what is missing, does not fit or is said twic
   CHECK(contains(error(), "messages.npy': No such file"));
   given.write("messages.npy", {2, 5, 2, 4});
   CHECK(contains(error(),
-                 "found 2 x 5 x 2 x 4; accepted is K x h x f x d: sub-round, receiver, Byzantine sender, here "
+                 "found 2 x 5 x 2 x 4; accepted is K x h x f x d: exchange, receiver, Byzantine sender, here "
                  "3 x 5 x 2 x 4"));
   CHECK(contains(given.error("agreement", "mean", "", 1), "here any x 5 x 1 x 4"));
   CHECK(error("", "agreement(rounds=2)").empty());

@@ -54,13 +54,10 @@ struct Reading {
   std::size_t d() const { return static_cast<std::size_t>(given.d); }
   std::size_t f() const { return static_cast<std::size_t>(run.byzantine); }
 
-  /// How often they exchange, and what Byzantine peers send, where that is given.
+  /// How often they exchange, and what Byzantine peers send, where no attack says it.
   void read_messages() {
     given.exchanges = exchanges_of(protocol, given.honest + given.f, given.f);
-    if (!run.attack.empty()) {
-      if (input.has("messages.npy"))
-        throw UserError("--attack: " + (run.input / "messages.npy").string() + " says already what is sent");
-    } else if (f() > 0) {
+    if (run.attack.empty() && f() > 0) {
       messages = input.read("messages.npy", {static_cast<std::size_t>(given.exchanges), h(), f(), d()},
                             "K x h x f x d: exchange, receiver, Byzantine sender");
       given.exchanges = static_cast<int>(messages.shape[0]);
@@ -87,6 +84,8 @@ std::vector<ProtocolFile> run_agreement(Exec& exec, const ProtocolRun& run, cons
   given.vectors = reading.vectors.values.data();
   given.honest = static_cast<int>(reading.vectors.shape[0]), given.f = run.byzantine;
   given.d = static_cast<std::int64_t>(reading.vectors.shape[1]);
+  if (!run.attack.empty() && reading.input.has("messages.npy"))
+    throw UserError("--attack: " + (run.input / "messages.npy").string() + " says already what is sent");
   reading.read_messages();
   const std::size_t h = reading.h(), f = reading.f();
   if (!run.attack.empty() && reading.input.has("own.npy")) {
