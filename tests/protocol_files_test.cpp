@@ -54,6 +54,8 @@ TEST_CASE("a folder for agreement: what is missing, does not fit or is said twic
 
   CHECK(contains(error("ipm"), "messages.npy says already what is sent"));
   std::filesystem::remove(given.folder / "messages.npy");
+  CHECK(contains(error("ipm"), "delivered.npy says already what is sent"));
+  std::filesystem::remove(given.folder / "delivered.npy");
   CHECK(error("ipm").empty());
   CHECK(contains(error("ipm", "agreement"), "rounds=auto follows the rounds of a training; give a number"));
   CHECK(contains(error("sign-flip"), "own.npy"));
@@ -63,6 +65,28 @@ TEST_CASE("a folder for agreement: what is missing, does not fit or is said twic
   CHECK(error("sign-flip").empty());
   CHECK(given.error("agreement(rounds=2)", "mean", "", 0).empty());
   CHECK(contains(given.error("agreement", "mean", "", 0), "rounds=auto"));
+}
+
+TEST_CASE("a folder for gossip: what is missing or does not fit, and none for a graph's weights",
+          "[protocols][gossip]") {
+  const Folder given;
+  const auto error = [&](const std::string& graph, const std::string& defense, const std::string& attack, int f) {
+    return given.error("gossip(graph=" + graph + ", rounds=2)", defense, attack, f);
+  };
+  CHECK(contains(error("ring", "mean", "", 1), "values.npy': No such file"));
+  CHECK(error("ring(nodes=5)", "", "", 0).empty());
+  CHECK(contains(error("ring", "", "", 0), "write ring(nodes=4)"));
+  given.write("values.npy", {5, 4});
+  CHECK(contains(error("ring(nodes=5)", "", "", 0), "--defense"));
+  CHECK(error("complete", "mean", "", 0).empty());
+  CHECK(contains(error("complete", "mean", "", 5), "only 5 rows, of which at least one must be honest"));
+  CHECK(contains(error("complete", "mean", "", 1), "messages.npy': No such file"));
+  CHECK(error("complete", "mean", "sign-flip", 1).empty());
+  given.write("messages.npy", {2, 4, 2, 4});
+  CHECK(contains(error("complete", "mean", "", 1), "found 2 x 4 x 2 x 4; accepted is K x h x f x d"));
+  given.write("messages.npy", {2, 4, 1, 4});
+  CHECK(error("complete", "mean", "", 1).empty());
+  CHECK(error("complete", "mean", "dissensus", 1).empty());
 }
 
 TEST_CASE("protocols that run on no folder say what to use instead", "[protocols]") {

@@ -84,8 +84,9 @@ std::vector<ProtocolFile> run_agreement(Exec& exec, const ProtocolRun& run, cons
   given.vectors = reading.vectors.values.data();
   given.honest = static_cast<int>(reading.vectors.shape[0]), given.f = run.byzantine;
   given.d = static_cast<std::int64_t>(reading.vectors.shape[1]);
-  if (!run.attack.empty() && reading.input.has("messages.npy"))
-    throw UserError("--attack: " + (run.input / "messages.npy").string() + " says already what is sent");
+  for (const char* name : {"messages.npy", "delivered.npy"})
+    if (!run.attack.empty() && reading.input.has(name))
+      throw UserError("--attack: " + (run.input / name).string() + " says already what is sent");
   reading.read_messages();
   const std::size_t h = reading.h(), f = reading.f();
   if (!run.attack.empty() && reading.input.has("own.npy")) {
