@@ -188,13 +188,15 @@ Aggregators::Aggregators(Exec& exec, const Wiring& wiring)
     const auto numbers = [&](const std::vector<double>& of) {
       return gather_table<double>(cells, [&](std::size_t c) { return part_of(of, c, count); });
     };
-    group->receivers = {exec,
-                        gather_table<int>(cells, [&](std::size_t c) { return part_of(wiring.receivers, c, count); })};
+    const std::vector<int> receivers =
+        gather_table<int>(cells, [&](std::size_t c) { return part_of(wiring.receivers, c, count); });
+    const bool in_order = std::all_of(receivers.begin(), receivers.end(), [](int first) { return first == 0; });
+    group->receivers = {exec, receivers};
     group->links = {exec, numbers(wiring.links)};
     group->told = {exec, numbers(wiring.told)};
     if (!wiring.links.empty())
       group->honest = {exec, std::vector<int>(cells.size() * static_cast<std::size_t>(views_), honest_)};
-    if (wiring.f > 0 || views_ > 1 || read < m) {
+    if (wiring.f > 0 || views_ > 1 || read < m || !in_order) {
       group->mixing = {exec, gather_table<double>(cells, [&](std::size_t c) { return first_mixing(wiring, c, m); })};
       if (read < m) group->folded = Array<double>(exec, group->mixing.size() / m * read);
     }
