@@ -120,10 +120,15 @@ Adversary::~Adversary() = default;
 void Adversary::act(int step) {
   for (const auto& group : groups_) {
     const Phase phase(exec_.timer(), "attack", group->label);
+    prepare_conduct(exec_, group->view, *group->attack, group->audience, step);
     group->bound->act();
     keep_window(exec_, group->view, group->attack->window);
-    address_receivers(exec_, group->view, *group->attack, group->audience, step);
+    address_receivers(exec_, group->view, *group->attack, group->audience);
   }
+}
+
+bool computes_own(const Attack* attack) {
+  return attack != nullptr && (attack->uses_own_messages() || attack->flips_labels() || !attack->window.all());
 }
 
 RoundWindow label_flips(const Attack& attack) { return attack.flips_labels() ? attack.window : RoundWindow::none(); }

@@ -28,6 +28,9 @@ class Adversary {
   std::vector<std::unique_ptr<Group>> groups_;
 };
 
+/// Whether the Byzantine workers must compute messages of their own: in some round this attack looks at them. Null: no.
+bool computes_own(const Attack* attack);
+
 /// The rounds in which the Byzantine workers of this attack compute with flipped labels.
 RoundWindow label_flips(const Attack& attack);
 

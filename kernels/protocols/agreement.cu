@@ -20,10 +20,11 @@ struct Hearing {
   bool apart = false;   ///< of `owned`: that is not what the honest clients get
   bool steady = false;  ///< one adversary and one defense for all sub-rounds, since they remember
   bool silent = false;
+  bool settled = false;  ///< after one sub-round all hold one vector, and keep it
 
   bool operator==(const Hearing& b) const {
-    return std::tie(receivers, owned, apart, steady, silent) ==
-           std::tie(b.receivers, b.owned, b.apart, b.steady, b.silent);
+    return std::tie(receivers, owned, apart, steady, silent, settled) ==
+           std::tie(b.receivers, b.owned, b.apart, b.steady, b.silent, b.settled);
   }
 };
 
@@ -31,7 +32,13 @@ Hearing hearing_of(const Match& match, const Wiring& wiring, bool many) {
   Hearing hearing;
   hearing.steady = many && match.defense->remembers();
   const Attack* attack = match.attack.get();
-  if (attack == nullptr || wiring.f == 0) return hearing;
+  const auto settle = [&] {
+    hearing.settled = hearing.receivers == 1 && !hearing.steady && match.defense->keeps_majority() &&
+                      match.defense->f() >= wiring.f;
+    hearing.owned &= !hearing.settled, hearing.apart &= !hearing.settled;
+    return hearing;
+  };
+  if (attack == nullptr || wiring.f == 0) return settle();
   const Conduct& conduct = attack->conduct;
   hearing.silent = conduct.silence > 0;
   const bool each =
@@ -41,7 +48,7 @@ Hearing hearing_of(const Match& match, const Wiring& wiring, bool many) {
   hearing.owned = many && wiring.own && !conduct.resend;
   hearing.apart = hearing.owned && !(attack->is_honest() && conduct.is_plain());
   hearing.steady |= many && attack->memory_rows() > 0;
-  return hearing;
+  return settle();
 }
 
 /// Cells of one hearing. The first sub-round looks at the clients' messages. From then on clients with one inbox have
@@ -60,7 +67,7 @@ class Party {
     own_ = all.own ? f_ : 0;
     agreed_ = RowStore(exec, static_cast<std::int64_t>(cells_.size()) * first.views, d_);
     first.aggregates = agreed_.pointers();
-    if (!many) {
+    if (!many || hearing.settled) {
       start(first_, first);
       return;
     }

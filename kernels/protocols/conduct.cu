@@ -116,23 +116,28 @@ int conduct_rows(const Conduct& conduct, int receivers, int f) {
   return conduct.equivocation == Equivocation::extremes ? receivers : 0;
 }
 
-void address_receivers(Exec& exec, const AttackView& view, const Attack& attack, const Audience& audience, int step) {
+void prepare_conduct(Exec& exec, const AttackView& view, const Attack& attack, const Audience& audience, int step) {
+  const Equivocation equivocation = attack.conduct.equivocation;
+  const int receivers = audience.receivers, first = attack.extra_rows();
+  if (equivocation == Equivocation::spread)
+    parallel_spans(exec, "spread", view.cells, view.d, SpreadRows{view, receivers, first, step});
+  if (equivocation == Equivocation::extremes)
+    parallel_spans(exec, "extremes", view.cells, view.d, ExtremeRows{view, first});
+  if (audience.present != nullptr)
+    parallel_for(exec, "fall silent", std::int64_t{view.cells} * receivers * view.f,
+                 FallSilent{view, audience, attack.conduct.silence, attack.window, step});
+}
+
+void address_receivers(Exec& exec, const AttackView& view, const Attack& attack, const Audience& audience) {
   const Equivocation equivocation = attack.conduct.equivocation;
   const int receivers = audience.receivers, first = attack.extra_rows();
   const std::int64_t entries = std::int64_t{view.cells} * receivers * view.f * view.m;
   if (receivers > 1)
     parallel_for(exec, "broadcast", entries,
                  Broadcast{view, receivers, equivocation == Equivocation::mirror, attack.window});
-  if (equivocation == Equivocation::spread)
-    parallel_spans(exec, "spread", view.cells, view.d, SpreadRows{view, receivers, first, step});
-  if (equivocation == Equivocation::extremes)
-    parallel_spans(exec, "extremes", view.cells, view.d, ExtremeRows{view, first});
   if (conduct_rows(attack.conduct, receivers, view.f) > 0)
     parallel_for(exec, "equivocate", entries,
                  SendRows{view, receivers, first, equivocation == Equivocation::spread, attack.window});
-  if (audience.present != nullptr)
-    parallel_for(exec, "fall silent", std::int64_t{view.cells} * receivers * view.f,
-                 FallSilent{view, audience, attack.conduct.silence, attack.window, step});
 }
 
 }  // namespace gauntlet

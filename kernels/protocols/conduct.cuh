@@ -12,12 +12,16 @@ struct Audience {
   std::uint8_t* const* present = nullptr;  ///< [cells]: [views][n], or null: all messages arrive
 };
 
-/// Extra rows that a conduct fills, behind those of the attack.
+/// Extra rows that a conduct fills, behind those of the attack, which are the first.
 int conduct_rows(const Conduct& conduct, int receivers, int f);
 
-/// After the attack has written the Byzantine rows of the first view's mixing: those of all receivers. The first
-/// `attack_rows` extra rows are the attack's. In rounds outside the window every receiver gets the same. One pass over
-/// the honest rows, and one row written for each of conduct_rows. `step`: of several exchanges in a round.
-void address_receivers(Exec& exec, const AttackView& view, const Attack& attack, const Audience& audience, int step);
+/// Before the attack acts, which may try the defense on all rows that there are, and on who hears whom: fills these
+/// rows and draws who gets no message. One pass over the honest rows, and one row written for each of conduct_rows.
+/// `step`: of several exchanges in a round.
+void prepare_conduct(Exec& exec, const AttackView& view, const Attack& attack, const Audience& audience, int step);
+
+/// After the attack has written the Byzantine rows of the first view's mixing: those of all receivers. In rounds
+/// outside the window every receiver gets the same.
+void address_receivers(Exec& exec, const AttackView& view, const Attack& attack, const Audience& audience);
 
 }  // namespace gauntlet

@@ -9,14 +9,7 @@ namespace {
 
 class Gossip final : public Protocol {
  public:
-  struct Options {
-    ComponentText graph;
-    GraphWeights weights;
-    Placement placement;
-    int mixing, told;
-  };
-
-  explicit Gossip(Options options) : options_(std::move(options)) {}
+  explicit Gossip(GossipOptions options) : options_(std::move(options)) {}
 
   Shape shape(int n, int f, bool own) const override { return {own ? n : n - f, own ? 2 * n : 2 * (n - f)}; }
   std::string unmet(int n, int f) const override { return unmet_graph(options_.graph, options_.placement, n, f); }
@@ -47,7 +40,7 @@ class Gossip final : public Protocol {
  private:
   /// Every model moves by its own worker's message, and then mixes with those around it.
   struct Bound final : BoundProtocol {
-    Bound(Exec& exec_, const Wiring& wiring_, const Graph& graph, const Options& options)
+    Bound(Exec& exec_, const Wiring& wiring_, const Graph& graph, const GossipOptions& options)
         : exec(exec_), wiring(wiring_), mixing(options.mixing) {
       Peers peers;
       peers.graph = graph, peers.told = options.told;
@@ -113,9 +106,9 @@ class Gossip final : public Protocol {
     std::vector<std::vector<int>> of_step;  ///< its cells
   };
 
-  Graph graph_of(int n, int f) const { return make_graph(options_.graph, options_.weights, options_.placement, n, f); }
+  Graph graph_of(int n, int f) const { return options_.graph_for(n, f); }
 
-  Options options_;
+  GossipOptions options_;
 };
 
 const Registered<Protocol> gossip([](Entry<Protocol>& e) {
@@ -146,10 +139,7 @@ const Registered<Protocol> gossip([](Entry<Protocol>& e) {
        {{"final_consensus_distance", Reduce::last}}},
   };
   e.make = [](const Arguments& a) {
-    Gossip::Options options{parse_component(a.word("graph")),
-                            a.is("weights", "uniform") ? GraphWeights::uniform : GraphWeights::metropolis,
-                            a.is("placement", "spread") ? Placement::spread : Placement::last, a.count("mixing"),
-                            a.is("local", "true") ? -1 : a.count("local")};
+    GossipOptions options(a);
     unmet_graph(options.graph, options.placement, a.n(), a.f());  // which says what is wrong with its parameters
     return std::make_unique<Gossip>(std::move(options));
   };

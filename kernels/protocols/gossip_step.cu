@@ -244,6 +244,13 @@ class WithNeighbors final : public GossipStep {
 
 }  // namespace
 
+GossipOptions::GossipOptions(const Arguments& a)
+    : graph(parse_component(a.word("graph"))),
+      weights(a.is("weights", "uniform") ? GraphWeights::uniform : GraphWeights::metropolis),
+      placement(a.is("placement", "spread") ? Placement::spread : Placement::last),
+      mixing(a.count("mixing")),
+      told(a.is("local", "true") ? -1 : a.count("local")) {}
+
 std::vector<InboxSize> inbox_sizes(const Graph& graph, int told) {
   if (graph.drawn_peers > 0) {
     const int byzantine = graph.nodes - graph.good(), most = graph.drawn_peers / 2;

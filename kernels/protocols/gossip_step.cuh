@@ -9,6 +9,17 @@
 
 namespace gauntlet {
 
+/// The parameters of protocol gossip.
+struct GossipOptions {
+  explicit GossipOptions(const Arguments& arguments);
+  Graph graph_for(int n, int f) const { return make_graph(graph, weights, placement, n, f); }
+
+  ComponentText graph;
+  GraphWeights weights;
+  Placement placement;
+  int mixing, told;  ///< exchanges a round; Peers::told
+};
+
 /// Peers on a graph, each with a vector of its own: workers by number, the honest ones first, as they stand on the
 /// graph's nodes (workers_to_nodes).
 struct Peers {

@@ -24,6 +24,8 @@ std::shared_ptr<const Attack> make_attack(const std::string& text, int n, int f)
   return entry.create(component, n, f);
 }
 
+}  // namespace
+
 Match make_match(const std::string& attack, const std::string& defense, int n, int f) {
   Match match;
   if (!attack.empty()) {
@@ -38,8 +40,6 @@ Match make_match(const std::string& attack, const std::string& defense, int n, i
                     "' has no rule for an attack to work against; end it in one, such as 'mean'");
   return match;
 }
-
-}  // namespace
 
 struct Trial::State {
   Exec& exec;

@@ -11,6 +11,11 @@
 /// and `verify`, the benchmark of kappa and the tests use.
 namespace gauntlet {
 
+/// Those who meet among n messages of which f are Byzantine: `attack`, a component or empty, and `defense`, a pipeline
+/// or empty. With f = 0 nobody attacks. \throws UserError for what they do not accept and for an attack on a defense
+/// that ends without a rule.
+Match make_match(const std::string& attack, const std::string& defense, int n, int f);
+
 /// Rounds of one attack and one defense, with the state of both, on inboxes whose messages the caller gives.
 class Trial {
  public:

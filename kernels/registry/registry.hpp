@@ -63,6 +63,9 @@ struct Traits {
   bool unanimous = true;                ///< n equal messages of any size come back
   bool within_box = true;               ///< no coordinate of the output lies beyond those of all messages
   bool mean_without_byzantine = false;  ///< with f = 0 the output is the mean
+  /// With its default parameters, n − f equal messages, n > 2f, come back whatever the others are. A pre-aggregator
+  /// leaves them as they are for a rule of which it holds, and so many that it still does.
+  bool keeps_majority = false;
   bool draws_workers = false;           ///< mixes workers drawn at random, so that no naive definition can agree
   bool sends_finite = true;             ///< an attack whose messages are finite where the honest ones are
 };

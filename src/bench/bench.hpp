@@ -16,9 +16,9 @@ struct BenchOptions {
   int cells = 0, threads = 0;  ///< 0: the device's default
   std::int64_t dimension = 0;  ///< 0: the benchmark's own
   std::string model = "mlp(hidden=[100])", device = "auto";
-  std::vector<std::string> attacks, defenses;   ///< empty: some of the usual ones
-  int seeds = 1;                                ///< for kappa
-  std::string dataset = "auto", data_dir, out;  ///< for kappa
+  std::vector<std::string> protocols, attacks, defenses;  ///< empty: some of the usual ones
+  int seeds = 1;                                          ///< for kappa
+  std::string dataset = "auto", data_dir, out;            ///< for kappa
 };
 
 /// Prints a table on stdout. \throws UserError.

@@ -22,8 +22,8 @@ namespace {
 /// Rounds that warm every path up, the recording of the CUDA graph included.
 constexpr int warm_rounds = 10;
 
-std::vector<Cell> cells_for(const BenchOptions& options, const std::string& attack, const std::string& defense,
-                            int count) {
+std::vector<Cell> cells_for(const BenchOptions& options, const std::string& protocol, const std::string& attack,
+                            const std::string& defense, int count) {
   std::vector<Cell> cells(static_cast<std::size_t>(count));
   ComponentMaker maker;
   for (int i = 0; i < count; ++i) {
@@ -33,12 +33,15 @@ std::vector<Cell> cells_for(const BenchOptions& options, const std::string& atta
     cell.batch = options.batch;
     cell.workers = options.workers, cell.byzantine = cell.declared = options.byzantine;
     cell.estimator = "momentum(beta=0.9)", cell.optimizer = "sgd", cell.schedule = "constant";
-    cell.protocol = "server";
+    cell.protocol = protocol;
     cell.learning_rate = 0.1;
     cell.attack = attack, cell.defense = defense;
     cell.seed = static_cast<std::uint64_t>(i);
     cell.rounds = cell.evaluate_every = options.rounds + warm_rounds;
     cell.parts = maker.parts(cell);
+    const std::string unmet = cell.parts->protocol->unmet(
+        {cell.parts->attack, cell.parts->defense, cell.seed, attack, defense}, cell.workers, cell.byzantine);
+    if (!unmet.empty()) throw UserError(unmet);
   }
   return cells;
 }
@@ -117,9 +120,18 @@ double time_rounds(const DeviceChoice& device, int threads, const std::vector<Ce
   return slowest;
 }
 
+/// Seconds a round of what protocols do alike (`alike`), or of attack and defense.
+double seconds_of(const std::vector<TimingRow>& breakdown, bool alike, int rounds) {
+  double total = 0;
+  for (const TimingRow& row : breakdown)
+    if (row.step != "elapsed" && alike == (row.step != "attack" && row.step.rfind("defend", 0) != 0))
+      total += row.total_s;
+  return total / rounds;
+}
+
 /// Messages of a cell that are computed: the attackers' own only where the attack starts from them.
 int computed_messages(const BenchOptions& options, const std::string& attack) {
-  const Cell cell = cells_for(options, attack, "mean", 1).front();
+  const Cell cell = cells_for(options, "server", attack, "mean", 1).front();
   return cell.parts->computes_own() ? options.workers : options.workers - options.byzantine;
 }
 
@@ -159,23 +171,40 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
   fmt::print("per message: {:.2f} MB at {:.1f} GB/s = {:.5f} ms; {:.4f} GFLOP at {:.0f} GFLOP/s = {:.5f} ms{}\n",
              bytes * 1e-6, bandwidth * 1e-9, bytes / bandwidth * 1e3, operations * 1e-9, rate * 1e-9,
              operations / rate * 1e3, cuda ? "" : " (one thread)");
+  std::vector<std::string> protocols = options.protocols;
+  if (protocols.empty()) protocols = {"server"};
   for (const std::string& defense : defenses) {
     double first = 0;
     for (const std::string& attack : attacks) {
-      std::vector<TimingRow> breakdown;
-      const double seconds =
-          time_rounds(device, threads, cells_for(options, attack, defense, count), options, dataset, breakdown);
-      const double each = seconds / options.rounds / count;
-      const double floor_s =
-          computed_messages(options, attack) * std::max(bytes / bandwidth, operations / rate) / threads;
-      if (first == 0) first = each;
-      fmt::print("{:<24} {:<20} {:.4f} ms per cell and round, {:.1f} x the floor of {:.4f} ms{}\n", defense, attack,
-                 each * 1e3, each / floor_s, floor_s * 1e3,
-                 attacks.size() > 1 ? fmt::format(", {:.2f} x {}", each / first, attacks.front()) : "");
-      for (const TimingRow& row : breakdown)
-        if (row.step != "elapsed" && threads == 1)
-          fmt::print("    {:<26} {:<24} {:.4f} ms a call\n", row.step, row.rule,
-                     row.total_s / static_cast<double>(row.calls) / (cuda ? count : 1) * 1e3);
+      double first_exchange = 0, first_protocol = 0;
+      for (const std::string& protocol : protocols) {
+        std::vector<TimingRow> breakdown;
+        const double seconds = time_rounds(device, threads, cells_for(options, protocol, attack, defense, count),
+                                           options, dataset, breakdown);
+        const double each = seconds / options.rounds / count;
+        const double floor_s =
+            computed_messages(options, attack) * std::max(bytes / bandwidth, operations / rate) / threads;
+        if (first == 0) first = each;
+        fmt::print("{:<24} {:<20} {}{:.4f} ms per cell and round, {:.1f} x the floor of {:.4f} ms{}\n", defense, attack,
+                   protocols.size() > 1 ? fmt::format("{:<24} ", protocol) : "", each * 1e3, each / floor_s,
+                   floor_s * 1e3,
+                   attacks.size() > 1 ? fmt::format(", {:.2f} x {}", each / first, attacks.front()) : "");
+        if (&protocol == &protocols.front()) {
+          first_protocol = each;
+          first_exchange = seconds_of(breakdown, false, options.rounds);
+        } else {
+          fmt::print("    {:.2f} x {}", each / first_protocol, protocols.front());
+          if (!cuda && threads == 1)
+            fmt::print(", {:.2f} x its own gradients and one exchange of {}",
+                       seconds / options.rounds / (seconds_of(breakdown, true, options.rounds) + first_exchange),
+                       protocols.front());
+          fmt::print("\n");
+        }
+        for (const TimingRow& row : breakdown)
+          if (row.step != "elapsed" && threads == 1)
+            fmt::print("    {:<26} {:<24} {:.4f} ms a call\n", row.step, row.rule,
+                       row.total_s / static_cast<double>(row.calls) / (cuda ? count : 1) * 1e3);
+      }
     }
   }
 }

@@ -12,7 +12,7 @@
 #include "kernels/estimators/estimator.cuh"
 #include "kernels/models/model.cuh"
 #include "kernels/optimizers/optimizer.cuh"
-#include "kernels/protocols/protocol.cuh"
+#include "kernels/protocols/adversary.cuh"
 #include "src/cell/catalogue.hpp"
 #include "src/cell/cell.hpp"
 
@@ -30,9 +30,7 @@ struct Components {
   std::shared_ptr<const Pipeline> defense;
 
   /// Whether the Byzantine workers must compute messages of their own.
-  bool computes_own() const {
-    return attack != nullptr && (attack->uses_own_messages() || attack->flips_labels() || !attack->window.all());
-  }
+  bool computes_own() const { return gauntlet::computes_own(attack.get()); }
 };
 
 /// Makes components, each text once for the numbers that it is told: a matrix has many cells and few of those.

@@ -23,6 +23,8 @@ Action declare(CLI::App& app) {
   app.add_option("--model", options->model, "for round, on 28 x 28 images")->capture_default_str();
   app.add_option("--attack", options->attacks, "for round; repeated, each is compared with the first")
       ->allow_extra_args(false);
+  app.add_option("--protocol", options->protocols, "for round; repeated, each is compared with the first")
+      ->allow_extra_args(false);
   app.add_option("--defense", options->defenses, "for kappa, rules and round; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--batch", options->batch, "samples per worker, for round")

@@ -9,18 +9,14 @@
 #include "kernels/defenses/engine/pipeline.cuh"
 
 namespace gauntlet {
-namespace {
-
-NpyMatrix read_with_warnings(const std::string& path) {
-  NpyMatrix matrix = read_npy(path);
-  for (const std::string& lost : matrix.lost) std::cerr << "gauntlet: warning: " << lost << '\n';
-  return matrix;
+NpyArray read_array(const std::filesystem::path& path, int dimensions) {
+  NpyArray array = read_npy_array(path, dimensions);
+  for (const std::string& lost : array.lost) std::cerr << "gauntlet: warning: " << lost << '\n';
+  return array;
 }
 
-}  // namespace
-
 NpyMatrix read_messages(const std::string& path, int byzantine) {
-  NpyMatrix matrix = read_with_warnings(path);
+  NpyMatrix matrix = as_matrix(read_array(path, 2));
   if (static_cast<std::size_t>(byzantine) >= matrix.rows)
     throw UserError("--byzantine " + std::to_string(byzantine) + ": '" + path + "' has only " +
                     std::to_string(matrix.rows) + " rows, of which at least one must be honest");
@@ -34,7 +30,7 @@ std::vector<float> read_trusted(const std::string& path, std::size_t columns, co
     throw UserError("--trusted '" + path +
                     "': " + (defense.empty() ? "there is no --defense" : "defense '" + defense + "' is none") +
                     " that takes a trusted message");
-  NpyMatrix matrix = read_with_warnings(path);
+  NpyMatrix matrix = as_matrix(read_array(path, 2));
   if (matrix.rows != 1 || matrix.columns != columns)
     throw UserError("--trusted '" + path + "': found " + std::to_string(matrix.rows) + " x " +
                     std::to_string(matrix.columns) + "; accepted is 1 x " + std::to_string(columns) +

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ inline constexpr const char* trusted_help =
 inline constexpr const char* precision_help =
     "Computes in single precision, to which float64 is rounded: a number beyond it is an error, rows that it makes\n"
     "equal and numbers that it makes zero are a warning.\n";
+
+/// The numbers of a file that has so many dimensions, 0: any, and a line on stderr for what single precision loses of
+/// them. \throws UserError as read_npy_array.
+NpyArray read_array(const std::filesystem::path& path, int dimensions = 0);
 
 /// The messages, and a line on stderr for what single precision loses of them. \throws UserError also where no row is
 /// left beside the `byzantine` ones.

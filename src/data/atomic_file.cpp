@@ -98,6 +98,14 @@ void update_file(const fs::path& path, std::string_view bytes) {
   write_file(path, bytes);
 }
 
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (!fs::is_directory(path))
+    throw UserError("cannot create the folder '" + path.string() +
+                    "': " + (error ? error.message() : "a file of that name exists"));
+}
+
 AppendFile::AppendFile(fs::path path)
     : path_(std::move(path)), descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) fail("write", path_, errno);

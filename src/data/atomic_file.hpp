@@ -18,6 +18,9 @@ void write_file(const std::filesystem::path& path, std::string_view bytes);
 /// write_file, unless the file already holds these bytes: what does not change need not be synced.
 void update_file(const std::filesystem::path& path, std::string_view bytes);
 
+/// Makes the folder, and those around it, unless it is there. \throws UserError naming it.
+void make_folder(const std::filesystem::path& path);
+
 /// A file that only grows, for rows that must survive the death of the process.
 class AppendFile {
  public:

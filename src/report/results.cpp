@@ -47,11 +47,7 @@ int lock_folder(const fs::path& folder) {
 ResultsFolder::ResultsFolder(fs::path folder, const std::string& resolved_spec, bool overwrite,
                              const std::map<std::string, std::string>& data, Headers headers)
     : path_(std::move(folder)), headers_(std::move(headers)) {
-  std::error_code error;
-  fs::create_directories(path_, error);
-  if (!fs::is_directory(path_))
-    throw UserError("cannot create the folder '" + path_.string() +
-                    "': " + (error ? error.message() : "a file of that name exists"));
+  make_folder(path_);
   lock_ = lock_folder(path_);
   try {
     const fs::path spec = path_ / "spec.toml";

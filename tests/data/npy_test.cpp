@@ -61,6 +61,46 @@ TEST_CASE("npy: both orders, both types, all versions and spellings of the heade
   CHECK(fortran.was_double);
 }
 
+TEST_CASE("npy: arrays of one to four dimensions are written and read back", "[npy]") {
+  const auto folder = temporary_folder();
+  std::vector<float> values(24);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
+  for (const std::vector<std::size_t>& shape :
+       {std::vector<std::size_t>{24}, {4, 6}, {2, 3, 4}, {2, 3, 1, 4}, {1, 1, 24, 1}}) {
+    write_npy(folder / "a.npy", values.data(), shape);
+    for (const int dimensions : {0, static_cast<int>(shape.size())}) {
+      const NpyArray array = read_npy_array(folder / "a.npy", dimensions);
+      CHECK(array.shape == shape);
+      CHECK(array.values == values);
+    }
+    const int other = static_cast<int>(shape.size() % 4) + 1;
+    CHECK(contains(user_error([&] { read_npy_array(folder / "a.npy", other); }), "a.npy: found shape ("));
+  }
+  CHECK(contains(read_file(folder / "a.npy"), "'shape': (1, 1, 24, 1), }"));
+}
+
+TEST_CASE("npy: the Fortran order of many dimensions, and where in them a number lies", "[npy]") {
+  const std::string header = "{'descr': '<f8', 'fortran_order': True, 'shape': (2, 3, 2, 2), }";
+  std::vector<double> stored(24);
+  std::vector<float> want;
+  for (int a = 0; a < 2; ++a)
+    for (int b = 0; b < 3; ++b)
+      for (int c = 0; c < 2; ++c)
+        for (int e = 0; e < 2; ++e) {
+          stored[static_cast<std::size_t>(a + 2 * (b + 3 * (c + 2 * e)))] = 1000 * a + 100 * b + 10 * c + e;
+          want.push_back(static_cast<float>(1000 * a + 100 * b + 10 * c + e));
+        }
+  const auto parse = [&] { return parse_npy_array(npy(header, stored), "x.npy"); };
+  CHECK(parse().values == want);
+  CHECK(parse().lost.empty());
+  stored[1 + 2 * (2 + 3 * (0 + 2 * 1))] = 1e300;
+  CHECK(contains(user_error([&] { parse(); }), "x.npy: found 1e+300 at [1, 2, 0, 1]; accepted is at most"));
+  for (double& value : stored) value = 1e6;
+  stored[1 + 2 * (0 + 3 * (1 + 2 * 0))] += 1e-3;
+  CHECK(parse().lost == std::vector<std::string>{"x.npy: rows [1, 0, 0] and [1, 0, 1] differ, but not in single "
+                                                 "precision, in which gauntlet computes"});
+}
+
 TEST_CASE("npy: what single precision cannot hold is refused, what it does not tell apart is said", "[npy]") {
   constexpr double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
   const auto doubles = [](const std::vector<double>& values, const char* fortran = "False") {
@@ -102,6 +142,16 @@ TEST_CASE("npy: other types and shapes are refused with what was found and what 
   CHECK(contains(error_of(npy(header("'<f4'", "(0, 3)"), std::vector<float>{})), "at least 1"));
   CHECK(contains(error_of(npy(header("'<f4'", "(3, 0)"), std::vector<float>{})), "at least 1"));
   CHECK(contains(error_of(npy(header("'<f4'", "(2, 3)"), six, 4)), "version 4"));
+  const auto array_error = [&](const std::string& shape, const std::vector<float>& values, int dimensions = 0) {
+    return user_error([&] { parse_npy_array(npy(header("'<f4'", shape), values), "x.npy", dimensions); });
+  };
+  CHECK(array_error("()", {1}) == "x.npy: found shape (); accepted is 1 to 4 dimensions, each at least 1");
+  CHECK(contains(array_error("(1, 1, 1, 1, 6)", six), "1 to 4 dimensions"));
+  CHECK(contains(array_error("(2, 0, 3)", {}), "each at least 1"));
+  CHECK(array_error("(2, 3)", six, 4) == "x.npy: found shape (2, 3); accepted is 4 dimensions, each at least 1");
+  CHECK(contains(array_error("(2, 3, 2)", six), "24 bytes of data for shape (2, 3, 2)"));
+  CHECK(contains(array_error("(2, 3, 4294967296, 4294967296)", six), "24 bytes of data"));
+  CHECK(contains(array_error("(4294967296, 4294967296, 6)", six), "24 bytes of data"));
 }
 
 TEST_CASE("npy: truncated, overlong and absurd files are refused", "[npy]") {

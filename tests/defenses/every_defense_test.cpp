@@ -93,6 +93,40 @@ TEST_CASE("a stage behind a pre-aggregator does what it does with the messages t
   }
 }
 
+TEST_CASE("n - f equal messages come back from rules that keep a majority, whatever the others are") {
+  std::vector<std::string> pipelines;
+  for (const auto& entry : Registry<Stage>::all()) {
+    if (!entry.traits.keeps_majority) continue;
+    const std::string whole = entry.role == "pre-aggregator" ? entry.name + " | krum" : whole_pipeline(entry);
+    for (const std::string& text : {whole, "nnm | " + whole, "nnm | nnm | " + whole}) pipelines.push_back(text);
+  }
+  CHECK(pipelines.size() > 50);
+  unsigned seed = 300;
+  int tried = 0;
+  for (const auto& exec : test_backends())
+    for (const auto& [n, f] : std::vector<std::pair<int, int>>{{5, 1}, {7, 2}, {10, 2}, {11, 3}, {13, 4}})
+      for (const std::string& pipeline : pipelines) {
+        if (!accepts(pipeline, n, f)) continue;
+        REQUIRE(Pipeline(parse_pipeline(pipeline), n, f).keeps_majority());
+        for (const float far : {1e-3f, 0.3f, 1.f, 50.f, 1e6f, 1e30f})
+          for (const bool alike : {false, true}) {
+            FloatMatrix rows = random_inbox(n, f, 40, ++seed, 1, 0);
+            for (int i = 0; i < n; ++i)
+              for (std::size_t k = 0; k < rows[0].size(); ++k) {
+                const float away = rows[alike && i >= n - f ? n - 1 : i][k] - rows[0][k];
+                if (i > 0) rows[i][k] = i < n - f ? rows[0][k] : rows[0][k] + far * away;
+              }
+            INFO(pipeline << ", n = " << n << ", f = " << f << ", " << far << " away, alike: " << alike << ", on "
+                          << backend_name(*exec));
+            CHECK(relative_error(aggregate(*exec, pipeline, rows, f), FloatMatrix{rows[0]}) <= 2e-6);
+            ++tried;
+          }
+      }
+  CHECK(tried > 1000);
+  CHECK_FALSE(Pipeline(parse_pipeline("trimmed-mean(trim=0)"), 10, 2).keeps_majority());
+  CHECK_FALSE(Pipeline(parse_pipeline("arc | krum"), 10, 2).keeps_majority());
+}
+
 TEST_CASE("rules take large inboxes") {
   for (const auto& name : names_of("rule"))
     if (!accepts(name, column_limit, 60))  // tries subsets

@@ -195,6 +195,7 @@ batch = 3
 honest = 8
 byzantine = 1
 [training]
+protocol = ["server", "agreement", "gossip(graph=complete)"]
 estimator = [)toml" + estimators + R"toml(]
 [matrix]
 attacks = ["label-flip", "ipm"]
@@ -206,9 +207,16 @@ defenses = "all"
   INFO(result.err);
   CHECK(result.exit_code == 0);
   const CsvTable table = read_csv(folder / "out/summary.csv");
-  CHECK(table.rows.size() > 200);
+  CHECK(table.rows.size() > 600);
+  std::map<std::string, int> runs;
   for (const auto& row : table.rows) {
-    INFO(row[table.column("estimator")] << ", " << row[table.column("defense")]);
-    CHECK(row[table.column("status")] == "ok");
+    const std::string &defense = row[table.column("defense")], &status = row[table.column("status")];
+    INFO(row[table.column("estimator")] << ", " << defense << ", " << row[table.column("protocol")]);
+    CHECK((status == "ok" || row[table.column("reason")].find(": protocol ") != std::string::npos));
+    runs[defense] += status == "ok";
+  }
+  for (const auto& [defense, count] : runs) {
+    INFO(defense);
+    CHECK(count >= static_cast<int>(2 * (Registry<Estimator>::names().size() + 1)));
   }
 }

@@ -76,9 +76,11 @@ Pipeline::Pipeline(const std::vector<ComponentText>& texts, int n, int f)
         if (!has_rule_) throw UserError(whole + ": meta-aggregator '" + entry.name + "' must come after a rule");
         break;
     }
+    keeps_majority_ &= entry.traits.keeps_majority && is_default(entry, texts[stages_.size()]);
     stages_.push_back(std::move(stage));
     return true;
   });
+  keeps_majority_ &= n > 2 * f;
 }
 
 bool Pipeline::needs_neighborhood() const {

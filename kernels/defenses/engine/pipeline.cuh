@@ -31,6 +31,8 @@ class Pipeline {
   bool needs_neighborhood() const;
   /// Whether what a run leaves behind changes later runs.
   bool remembers() const;
+  /// Whether n − f equal messages come back whatever the others are, n > 2f.
+  bool keeps_majority() const { return keeps_majority_ && has_rule_; }
   /// Whether its rule looks at the model that a server would move.
   bool follows_model() const;
   /// The same stages for inboxes of another size. \throws UserError as the constructor.
@@ -47,7 +49,7 @@ class Pipeline {
   std::vector<ComponentText> texts_;
   std::string text_;
   int n_, f_, rows_out_ = 0, trusted_batch_ = 0;
-  bool has_rule_ = false;
+  bool has_rule_ = false, keeps_majority_ = true;
   std::vector<std::unique_ptr<Stage>> stages_;
 };
 

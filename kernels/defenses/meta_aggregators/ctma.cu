@@ -25,6 +25,7 @@ const Registered<Stage> ctma([](Entry<Stage>& e) {
   e.formula = "a + (1/(n-f)) sum of (x_i - a) over the n-f x_i nearest to a, a = the output so far";
   e.source = "Dahan, Levy, Fault Tolerant ML: Efficient Meta-Aggregation and Synchronous Training, ICML 2024";
   e.traits.mean_without_byzantine = true;
+  e.traits.keeps_majority = true;
   e.needs = needs_majority;
   e.kappa = {"4f/(n-f) (1 + kappa), derived; the paper has 60f/n (1 + kappa)", nearest_kappa};
   e.make = [](const Arguments&) { return meta_aggregator(CenteredTrimmedMeta{}); };

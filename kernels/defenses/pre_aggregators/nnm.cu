@@ -24,6 +24,7 @@ const Registered<Stage> nnm([](Entry<Stage>& e) {
   e.formula = "y_i = mean of the n-f x_j with least |x_j - x_i|";
   e.source = "Allouah, Farhadkhani, Guerraoui, Gupta, Pinot, Stephan, Fixing by Mixing, AISTATS 2023";
   e.traits.mean_without_byzantine = true;
+  e.traits.keeps_majority = true;
   e.needs = needs_honest;
   e.kappa = {"8f/(n-f) (1 + kappa)", [](int n, int f, double inner) { return 8.0 * f / (n - f) * (1 + inner); }};
   e.known_answers = {{"", 1, {{0}, {2}, {10}}, {{1}, {1}, {6}}}};

@@ -26,6 +26,7 @@ const Registered<Stage> aksel([](Entry<Stage>& e) {
   e.summary = "the mean of the half of the messages nearest to the coordinate-wise median";
   e.formula = "mean of the k x_i with least |x_i - median|, k = floor((n+1)/2), or n-f with keep=n-f";
   e.source = "Boussetta, El Mhamdi, Guerraoui, Maurer, Rouault, AKSEL: Fast Byzantine SGD, OPODIS 2020";
+  e.traits.keeps_majority = true;
   e.parameters = {word("keep", "half", "messages averaged: half of them, or n-f", {"half", "n-f"}),
                   word("even", "lower", "median of an even count: the lower or upper of the middle two, or their mean",
                        {"lower", "mid", "upper"})};

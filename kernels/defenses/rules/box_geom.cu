@@ -312,6 +312,7 @@ const Registered<Stage> box_geom([](Entry<Stage>& e) {
       "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the medians of n-f messages";
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
+  e.traits.keeps_majority = true;
   e.needs = {"n > 2f and C(n, f) <= 100000 (tries all subsets)",
              few_subsets,
              {{"n <= " + std::to_string(column_limit), [](int n, int) { return n <= column_limit; }}}};

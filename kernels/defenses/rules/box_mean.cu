@@ -48,6 +48,7 @@ const Registered<Stage> box_mean([](Entry<Stage>& e) {
   e.formula = "midpoint of TH and GH, TH_k = (f+1)-th to (n-f)-th smallest x_ik, GH = box of the means of n-f messages";
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.needs = needs_majority;
   e.kappa = {"n-f, derived", trusted_box_kappa};

@@ -143,6 +143,7 @@ const Registered<Stage> bulyan([](Entry<Stage>& e) {
   e.formula =
       "S: n-2f times the Krum choice among the rest (r left: max(r-f-2, 1) neighbors); mean of n-4f nearest median";
   e.source = "El Mhamdi, Guerraoui, Rouault, The Hidden Vulnerability of Distributed Learning in Byzantium, ICML 2018";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.traits.permutation_invariant = false;  // of two that are each other's nearest, the first is picked
   e.parameters = {word("power", "2", "exponent of the distance in the score", {"1", "2", "4"}), even_parameter(),

@@ -30,6 +30,7 @@ const Registered<Stage> faba([](Entry<Stage>& e) {
   e.summary = "removes f times the message farthest from the mean of the rest";
   e.formula = "repeat f times: S = S without argmax over S of |x_i - mean of S|; then the mean of S";
   e.source = "Xia, Tao, Hao, Li, FABA: An Algorithm for Fast Aggregation against Byzantine Attacks, IJCAI 2019";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.needs = needs_majority;
   // With h = n - f: let x in S be the first of S to be removed, R its distance from the mean m of those present, f' of

@@ -12,6 +12,7 @@ const Registered<Stage> geometric_median([](Entry<Stage>& e) {
   e.summary = "the point with the least sum of distances to the messages";
   e.formula = "argmin over z of sum of |z - x_i|";
   e.source = "Chen, Su, Xu, Distributed Statistical Machine Learning in Adversarial Settings, POMACS 2017";
+  e.traits.keeps_majority = true;
   e.parameters = {number("tolerance", "1e-7", "length of the mean unit vector toward the messages at which to stop", 0),
                   count("iterations", "1000", "most steps of Weiszfeld or Newton", 1, 1000000)};
   e.needs = needs_majority;

@@ -22,6 +22,7 @@ const Registered<Stage> krum([](Entry<Stage>& e) {
   e.summary = "the message with the least sum of distances to its nearest neighbors";
   e.formula = "x_i with least score_i = sum over the q nearest others j of |x_i - x_j|^power";
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";
+  e.traits.keeps_majority = true;
   e.parameters = krum_parameters();
   e.needs = needs_krum_neighbors;
   e.needs_with = {{"neighbors", needs_majority}};

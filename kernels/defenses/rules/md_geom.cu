@@ -33,6 +33,7 @@ const Registered<Stage> md_geom([](Entry<Stage>& e) {
   e.formula = "argmin over z of sum over S of |z - x_i|, S = argmin over subsets of n-f messages of max |x_i - x_j|";
   e.source =
       "Cambus, Melnyk, Milentijevic, Schmid, Approximate Agreement Algorithms for Collaborative Learning, SPAA 2025";
+  e.traits.keeps_majority = true;
   e.needs = needs_subset_search;
   // S' shares n - 2f messages j with S. The result lies among those of S', none farther from j than the diameter of S,
   // whose square is at most 2(n-f)V; and the j nearest to mean_S has a square of at most (n-f)V / (n-2f).

@@ -11,6 +11,7 @@ const Registered<Stage> mda([](Entry<Stage>& e) {
   e.formula = "mean over S = argmin over subsets of n-f messages of max |x_i - x_j|, first in lexicographic order";
   e.source =
       "El Mhamdi, Guerraoui, Guirguis, Hoang, Rouault, Genuinely Distributed Byzantine Machine Learning, PODC 2020";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.needs = needs_subset_search;
   e.kappa = {"8f^2/(n-f), derived", least_diameter_kappa};

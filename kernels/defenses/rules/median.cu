@@ -11,6 +11,7 @@ const Registered<Stage> median([](Entry<Stage>& e) {
   e.summary = "the median of every coordinate";
   e.formula = "median of x_1k .. x_nk for each coordinate k";
   e.source = "Yin, Chen, Kannan, Bartlett, Byzantine-Robust Distributed Learning, ICML 2018";
+  e.traits.keeps_majority = true;
   e.parameters = {even_parameter()};
   e.needs = needs_majority;
   e.kappa = {"4 (1 + f/(n-2f))^2", median_kappa};

@@ -22,6 +22,7 @@ const Registered<Stage> monna([](Entry<Stage>& e) {
   e.summary = "the mean of the n-f messages nearest to one trusted message, itself included";
   e.formula = "mean of the n-f x_i with least |x_i - x_pivot|";
   e.source = "Farhadkhani, Guerraoui, Gupta, Hoang, Pinot, Stephan, Robust Collaborative Learning, ICML 2023";
+  e.traits.keeps_majority = true;
   e.traits.permutation_invariant = false;  // trusts the pivot
   e.traits.mean_without_byzantine = true;
   e.parameters = {count("pivot", "0", "index of the trusted message, from 0; it must be honest")};

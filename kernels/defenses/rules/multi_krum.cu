@@ -24,6 +24,7 @@ const Registered<Stage> multi_krum([](Entry<Stage>& e) {
   e.summary = "the mean of the m messages with the best Krum scores";
   e.formula = "mean of the m x_i with least score_i = sum over the q nearest others j of |x_i - x_j|^power";
   e.source = "Blanchard, El Mhamdi, Guerraoui, Stainer, Machine Learning with Adversaries, NeurIPS 2017";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.parameters = krum_parameters();
   e.parameters.push_back(count("m", "n-f", "messages averaged; at most n-f if the result is to be robust", 1));

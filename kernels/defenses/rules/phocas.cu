@@ -26,6 +26,7 @@ const Registered<Stage> phocas([](Entry<Stage>& e) {
       "mean of the n-f values x_ik with least |x_ik - trimmed-mean_k| for each coordinate k; of equally near ones "
       "below and above, of both choices";
   e.source = "Xie, Koyejo, Gupta, Phocas: Dimensional Byzantine-resilient Stochastic Gradient Descent, 2018";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.parameters = {trim_parameter()};
   e.needs = needs_majority;

@@ -41,6 +41,7 @@ const Registered<Stage> smea([](Entry<Stage>& e) {
   e.formula =
       "mean over S = argmin over subsets of n-f messages of lambda_max(covariance of S), first in lexicographic order";
   e.source = "Allouah, Guerraoui, Gupta, Pinot, Stephan, On the Privacy-Robustness-Utility Trilemma, ICML 2023";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.needs = {"n > 2f, C(n, f) <= 100000 and C(n, f) n^2 <= 2e8 (tries all subsets)", seconds_at_most};
   // Along any direction the mean of n - 2f or more of n - f messages of variance v has a square of at most v f/(n-2f)

@@ -11,6 +11,7 @@ const Registered<Stage> trimmed_mean([](Entry<Stage>& e) {
   e.summary = "the mean of every coordinate without its f lowest and f highest values";
   e.formula = "(1/(n-2f)) sum of the (f+1)-th .. (n-f)-th smallest of x_1k .. x_nk for each coordinate k";
   e.source = "Yin, Chen, Kannan, Bartlett, Byzantine-Robust Distributed Learning, ICML 2018";
+  e.traits.keeps_majority = true;
   e.traits.mean_without_byzantine = true;
   e.parameters = {trim_parameter()};
   e.needs = needs_majority;
