@@ -24,7 +24,7 @@ class Gossip final : public Protocol {
     if (defense.needs_neighborhood() && !defense.stages().front()->needs_neighborhood())
       return "the defense weighs the neighbors' own messages, not what a pre-aggregator makes of them";
     if (match.attack == nullptr) return {};
-    if (!match.attack->conduct.is_plain()) return Protocol::unmet(match, n, f);
+    if (const std::string reason = unmet_conduct(*match.attack); !reason.empty()) return reason;
     const Graph graph = graph_of(n, f);
     if (graph.drawn_peers > 0 && match.attack->meets_receivers())
       return "the attack is on receivers whose neighbors stay; under epidemic they are drawn anew";
