@@ -282,6 +282,18 @@ TEST_CASE("a node on its own trains as under a server, without whom it would be 
   }
 }
 
+TEST_CASE("cohorts count the messages of who tells every client something else", "[agreement][simulation]") {
+  const int n = 10, f = 3;
+  const auto bytes = [&](const std::string& attack) {
+    const Cell cell = with_parts(cell_under("agreement", attack, "mean", n, f));
+    return bytes_per_cell(cell, *load_dataset(cell.dataset, "", 0, n - f));
+  };
+  const std::size_t row = sizeof(float) * padded(128);
+  CHECK(bytes("alie(equivocation=mirror)") == bytes("alie"));
+  CHECK(bytes("alie(equivocation=extremes)") - bytes("alie") == 2 * (n - f) * row);
+  CHECK(bytes("alie(equivocation=spread)") - bytes("alie") == 2 * (n - f) * f * row);
+}
+
 TEST_CASE("as many as 64 peers gossip and agree", "[gossip][agreement][simulation]") {
   for (const auto& exec : test_backends())
     for (const int n : {10, 30, 64})
