@@ -166,6 +166,33 @@ TEST_CASE("what makes no sense under a protocol is a row with the reason") {
   }
 }
 
+TEST_CASE("rules that know the workers or the one model are refused where there are none, in a mixture too") {
+  const RunBench bench(spec);
+  const std::string epidemic = "gossip(graph=epidemic(peers=5))";
+  const std::vector<std::string> by_worker = {"foolsgold", "safeguard", "signsgd-fd",
+                                              "mixture(rules=[median, foolsgold])"},
+                                 by_model = {"byzantine-sgd", "mixture(rules=[median, byzantine-sgd])"};
+  std::vector<std::string> defenses = {"clipped-clustering", "centered-clipping"};
+  std::map<Combination, std::string> want;
+  for (const std::string& defense : by_worker) {
+    defenses.push_back(defense);
+    want[{epidemic, "sign-flip", defense}] =
+        "the defense remembers every worker by itself; under epidemic others are heard each round";
+  }
+  for (const std::string& defense : by_model) {
+    defenses.push_back(defense);
+    for (const std::string& protocol : {epidemic, std::string("gossip(graph=complete)"), std::string("agreement")})
+      want[{protocol, "sign-flip", defense}] =
+          "the defense looks at the one model that a server moves: protocol server";
+  }
+  const CommandResult result =
+      run_with(bench, {setting("training.protocol", {"server", "gossip(graph=complete)", epidemic, "agreement"}),
+                       setting("matrix.attacks", {"sign-flip"}), setting("matrix.defenses", defenses)});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(skipped(bench / "out/summary.csv") == want);
+}
+
 TEST_CASE("a graph that is not the workers' is a row with the reason") {
   const RunBench bench(spec);
   // Spread over the star of five, three Byzantine nodes have its hub, and no other node has a neighbor.
