@@ -132,13 +132,13 @@ PY
   note "    $(tail -n 1 "$logs/$1.log")"
 }
 
-# device_tests: the tests that run on every back end, each file a process, six at a time. Without a GPU only that some of
+# device_tests: the tests that run on every back end, each file a process, eight at a time. Without a GPU only that some of
 # them run at all; the suite itself runs elsewhere.
 device_tests() {
   local some=.
   [ $device = cuda ] || some='^(passes|optimizers)_test$'
   # shellcheck disable=SC2016
-  grep -E "$some" device_tests | xargs -P 6 -I{} bash -c '
+  grep -E "$some" device_tests | xargs -P 8 -I{} bash -c '
     "$0" -# "[#{}]" >"$1/test-{}.log" 2>&1
     status=$?
     ! grep -q "No tests ran" "$1/test-{}.log" || status=1
@@ -176,16 +176,27 @@ check() {
       matrix 15 narrow-$back quickstart --device $back --set 'task.model="mlp(hidden=[5])"' --set seeds='[0]' --set rounds=20
     done
     agree narrow-agrees narrow-cuda narrow-cpu
+    # Without a server: several models a cell, a recording for each number of sub-rounds.
+    local peers=(--set rounds=20 --set evaluate_every=10 --set seeds='[0, 1]' --set
+      training.protocol='["agreement", "gossip(graph=complete)", "gossip(graph=epidemic(peers=5), mixing=2)"]')
+    matrix 30 peers quickstart --device cuda "${peers[@]}"
+    GAUNTLET_GRAPH=off matrix 40 peers-uncaptured quickstart --device cuda "${peers[@]}"
+    same_bytes same-bytes-peers-uncaptured peers peers-uncaptured
+    matrix 40 peers-cpu quickstart --device cpu "${peers[@]}" && agree peers-agree peers peers-cpu
   fi
   note ""
   if [ $device = cuda ]; then
     for cells in 64 512; do shown 15 round-$cells "$gauntlet" bench round --cells $cells --device cuda; done
+    shown 20 round-agreement "$gauntlet" bench round --workers 10 --byzantine 2 --cells 64 --device cuda \
+      --protocol server --protocol "agreement(rounds=1)" --protocol "agreement(rounds=8)" --protocol "gossip(graph=ring)" \
+      --defense trimmed-mean --defense "nnm | rfa" --defense box-geom
+    shown 15 rules-box-geom "$gauntlet" bench rules --cells 64 --defense box-geom --defense box-mean --device cuda
   else
     shown 15 round-2 "$gauntlet" bench round --cells 2 --rounds 4
   fi
   shown 15 passes-64 "$gauntlet" bench passes --cells 64 --device $device
   note ""
-  step 80 device-tests device_tests || cat "$logs/device-tests.log"
+  step 125 device-tests device_tests || cat "$logs/device-tests.log"
   gpu_step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" verify --device cuda
 }
 

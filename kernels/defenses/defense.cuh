@@ -40,6 +40,10 @@ class Stage {
   virtual bool needs_neighborhood() const { return false; }
   /// Whether what a run leaves behind changes later runs.
   virtual bool remembers() const { return false; }
+  /// Whether that is of every worker by itself: message i must then be the same worker's in every round.
+  virtual bool remembers_workers() const { return false; }
+  /// Whether it looks at the model that a server would move.
+  virtual bool follows_model() const { return false; }
   /// What the stages within this one do not find met, as unmet_need() of pipeline.cuh says it, or empty.
   virtual std::string unmet_within() const { return {}; }
 
@@ -59,6 +63,8 @@ class GramRule : public Stage {
   virtual Memory memory(int n) const { return (void)n, Memory{}; }
   virtual GramOutput output() const { return GramOutput::sum; }
   bool remembers() const override { return memory(1).lasts(); }
+  bool remembers_workers() const override { return memory(1).sums > 0; }
+  bool follows_model() const override { return memory(1).row == MemoryRow::way; }
   virtual float noise() const { return 0; }  ///< standard deviation of normal noise on every coordinate of the output
   virtual bool learns() const { return false; }
   /// Whether observe() has something to say: the numbers are then fetched for it.

@@ -23,9 +23,11 @@ class Gossip final : public Protocol {
     if (defense.follows_model()) return "the defense looks at the one model that a server moves: protocol server";
     if (defense.needs_neighborhood() && !defense.stages().front()->needs_neighborhood())
       return "the defense weighs the neighbors' own messages, not what a pre-aggregator makes of them";
-    if (match.attack == nullptr) return {};
-    if (!match.attack->conduct.is_plain()) return Protocol::unmet(match, n, f);
     const Graph graph = graph_of(n, f);
+    if (graph.drawn_peers > 0 && defense.remembers_workers())
+      return "the defense remembers every worker by itself; under epidemic others are heard each round";
+    if (match.attack == nullptr) return {};
+    if (const std::string reason = unmet_conduct(*match.attack); !reason.empty()) return reason;
     if (graph.drawn_peers > 0 && match.attack->meets_receivers())
       return "the attack is on receivers whose neighbors stay; under epidemic they are drawn anew";
     if (graph.drawn_peers > 0 && match.attack->knows_defense())

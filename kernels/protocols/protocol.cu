@@ -9,9 +9,12 @@ std::string Protocol::unmet(const Match& match, int, int) const {
     return "the defense weighs the messages of neighbors on a graph: protocol gossip";
   if (attack == nullptr) return {};
   if (attack->meets_receivers()) return "the attack is on receivers with neighbors on a graph: protocol gossip";
-  if (!attack->conduct.is_plain())
-    return "state, equivocation and silence are for attacks on clients that agree: protocol agreement";
-  return {};
+  return unmet_conduct(*attack);
+}
+
+std::string unmet_conduct(const Attack& attack) {
+  if (attack.conduct.is_plain()) return {};
+  return "state, equivocation and silence are for attacks on clients that agree: protocol agreement";
 }
 
 }  // namespace gauntlet

@@ -97,4 +97,7 @@ class Protocol {
   virtual std::unique_ptr<BoundProtocol> bind(Exec& exec, const Wiring& wiring) const = 0;
 };
 
+/// Why what the attack does to every client by itself (Conduct) makes no sense where clients do not agree, or empty.
+std::string unmet_conduct(const Attack& attack);
+
 }  // namespace gauntlet

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/run/cohort.hpp"
 
+#include "kernels/protocols/conduct.cuh"
 #include "src/cell/components.hpp"
 
 namespace gauntlet {
@@ -41,7 +42,8 @@ std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
   int rows = workers * (1 + parts.estimator->rows_per_worker()) + 5;
   rows += parts.optimizer->rows_per_replica() + parts.defense->memory_rows(model->parameters());
   rows = rows * shape.models + shape.rows;
-  if (parts.attack) rows += parts.attack->extra_rows() + parts.attack->memory_rows();
+  if (parts.attack) rows += shape.models * (parts.attack->extra_rows() + parts.attack->memory_rows());
+  if (parts.attack) rows += 2 * conduct_rows(parts.attack->conduct, cell.workers - cell.byzantine, cell.byzantine);
   const auto models = static_cast<std::size_t>(shape.models);
   const auto inputs = models * workers * batch * dataset.features;
   return (static_cast<std::size_t>(rows) * static_cast<std::size_t>(padded(model->parameters())) + inputs) *

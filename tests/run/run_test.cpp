@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
-#include <chrono>
 #include <csignal>
-#include <functional>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "tests/command.hpp"
+#include "tests/run/bench.hpp"
 
 /// `gauntlet run` from end to end, on the CPU: the same bytes however the run came about.
 namespace gauntlet {
@@ -40,40 +36,10 @@ attacks = ["sign-flip", "nan"]
 defenses = ["mean", "median", "rfa", "bucketing(size=1) | nnm | krum(neighbors=2)", "median | ctma"]
 )toml";
 
-/// A folder with the spec in it, to run commands in.
-class Bench {
- public:
-  Bench() { write_text(folder_ / "spec.toml", spec); }
-
-  fs::path operator/(const std::string& name) const { return folder_ / name; }
-  CommandOptions options() const {
-    CommandOptions options;
-    options.folder = folder_.path();
-    return options;
-  }
-  static std::vector<std::string> arguments(const std::string& out, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> all = {"run", "spec.toml", "--device", "cpu", "--quiet", "--out", out};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-  CommandResult run(const std::string& out, const std::vector<std::string>& more = {}) const {
-    return run_command(arguments(out, more), options());
-  }
-  /// What must not depend on how the run came about.
-  std::string tables(const std::string& out) const {
-    return file_text(folder_ / out / "summary.csv") + "====\n" + file_text(folder_ / out / "convergence.csv");
-  }
-
- private:
-  TemporaryFolder folder_;
-};
-
-std::ptrdiff_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
-
 /// The tables of a run that nothing disturbed, computed once.
 const std::string& undisturbed() {
   static const std::string tables = [] {
-    const Bench bench;
+    const RunBench bench(spec);
     const CommandResult result = bench.run("whole", {"--threads", "1"});
     INFO(result.err);
     REQUIRE(result.exit_code == 0);
@@ -81,18 +47,6 @@ const std::string& undisturbed() {
   }();
   return tables;
 }
-
-/// Waits until the condition holds; false if the process ended before.
-bool wait_until(Process& process, const std::function<bool()>& condition) {
-  while (!condition()) {
-    if (!process.running()) return false;
-    std::this_thread::sleep_for(std::chrono::microseconds(200));
-  }
-  return process.running();
-}
-
-/// Whether the run has come so far that its summary holds `count` rows.
-bool has_rows(const fs::path& folder, int count) { return lines(file_text(folder / "summary.csv")) > count; }
 
 TEST_CASE("a run has one row per cell and one per evaluation") {
   const std::string& tables = undisturbed();
@@ -105,7 +59,7 @@ TEST_CASE("a run has one row per cell and one per evaluation") {
 }
 
 TEST_CASE("the same command gives the same bytes, with one thread or two") {
-  const Bench bench;
+  const RunBench bench(spec);
   REQUIRE(bench.run("one", {"--threads", "1"}).exit_code == 0);
   REQUIRE(bench.run("two", {"--threads", "2"}).exit_code == 0);
   CHECK(bench.tables("one") == undisturbed());
@@ -114,7 +68,7 @@ TEST_CASE("the same command gives the same bytes, with one thread or two") {
 }
 
 TEST_CASE("shards that are merged give the same bytes as the whole") {
-  const Bench bench;
+  const RunBench bench(spec);
   REQUIRE(bench.run("half1", {"--shard", "1/2"}).exit_code == 0);
   const CommandResult early = run_command({"merge", "half1", "--out", "part"}, bench.options());
   CHECK(early.exit_code == 3);
@@ -132,7 +86,7 @@ TEST_CASE("shards that are merged give the same bytes as the whole") {
 }
 
 TEST_CASE("a run that is killed again and again and then resumed gives the same bytes") {
-  const Bench bench;
+  const RunBench bench(spec);
   const fs::path out = bench / "out";
   const std::vector<std::pair<std::string, std::function<bool()>>> moments = {
       {"at once", [] { return true; }},
@@ -147,7 +101,7 @@ TEST_CASE("a run that is killed again and again and then resumed gives the same 
   int killed = 0;
   for (const auto& [name, moment] : moments) {
     INFO(name);
-    Process process(Bench::arguments("out", {"--threads", "2"}), bench.options());
+    Process process(RunBench::arguments("out", {"--threads", "2"}), bench.options());
     wait_until(process, moment);
     process.signal(SIGKILL);
     const int code = process.wait().exit_code;
@@ -163,7 +117,7 @@ TEST_CASE("a run that is killed again and again and then resumed gives the same 
 }
 
 TEST_CASE("a damaged timing.csv stops neither a resume nor a merge") {
-  const Bench bench;
+  const RunBench bench(spec);
   REQUIRE(bench.run("out").exit_code == 0);
   const fs::path file = bench / "out/timing.csv";
   const std::string whole = file_text(file);
@@ -188,7 +142,7 @@ TEST_CASE("a damaged timing.csv stops neither a resume nor a merge") {
 }
 
 TEST_CASE("rows that a power cut tore off are computed again") {
-  const Bench bench;
+  const RunBench bench(spec);
   REQUIRE(bench.run("out").exit_code == 0);
   for (const char* name : {"summary.csv", "convergence.csv"}) {
     INFO(name);
@@ -201,10 +155,10 @@ TEST_CASE("rows that a power cut tore off are computed again") {
 }
 
 TEST_CASE("a run that is interrupted says so and goes on when it is given again") {
-  const Bench bench;
+  const RunBench bench(spec);
   for (const int number : {SIGINT, SIGTERM}) {
     const std::string out = "out" + std::to_string(number);
-    Process process(Bench::arguments(out, {"--threads", "1"}), bench.options());
+    Process process(RunBench::arguments(out, {"--threads", "1"}), bench.options());
     REQUIRE(wait_until(process, [&] { return has_rows(bench / out, 2); }));
     process.signal(number);
     const CommandResult stopped = process.wait();
@@ -219,12 +173,12 @@ TEST_CASE("a run that is interrupted says so and goes on when it is given again"
 }
 
 TEST_CASE("a full disk ends the run and leaves what a rerun completes") {
-  const Bench bench;
+  const RunBench bench(spec);
   auto full = bench.options();
   for (const int bytes : {100, 1500, 3000, 6000}) {  // from the spec to the middle of the tables
     INFO(bytes);
     full.file_size_bytes = bytes;
-    const CommandResult result = run_command(Bench::arguments("out"), full);
+    const CommandResult result = run_command(RunBench::arguments("out"), full);
     CHECK(result.exit_code == 2);
     CHECK(contains(result.err, "gauntlet: cannot write 'out/"));
     CHECK(contains(result.err, "File too large"));
@@ -235,7 +189,7 @@ TEST_CASE("a full disk ends the run and leaves what a rerun completes") {
 }
 
 TEST_CASE("a dry run prints the plan and writes nothing") {
-  const Bench bench;
+  const RunBench bench(spec);
   const auto before = contents(bench / "");
   const CommandResult result = run_command({"run", "spec.toml", "--dry-run", "--set", "workers.byzantine=[2, 3]",
                                             "--set", "matrix.defenses=[\"mean\", \"krum\"]"},
@@ -249,7 +203,7 @@ TEST_CASE("a dry run prints the plan and writes nothing") {
 }
 
 TEST_CASE("cells that n and f do not allow are rows that say why, and the others run") {
-  const Bench bench;
+  const RunBench bench(spec);
   const CommandResult result =
       bench.run("out", {"--set", "workers.byzantine=3", "--set", "matrix.defenses=[\"median\", \"krum\"]", "--set",
                         "rounds=5", "--set", "evaluate_every=5"});
@@ -261,7 +215,7 @@ TEST_CASE("cells that n and f do not allow are rows that say why, and the others
 }
 
 TEST_CASE("the table comes on standard output and progress on standard error") {
-  const Bench bench;
+  const RunBench bench(spec);
   const std::vector<std::string> arguments = {"run",  "spec.toml", "--device", "cpu",   "--out",
                                               "loud", "--set",     "rounds=5", "--set", "evaluate_every=5"};
   const CommandResult loud = run_command(arguments, bench.options());
@@ -278,7 +232,7 @@ TEST_CASE("the table comes on standard output and progress on standard error") {
 }
 
 TEST_CASE("overwrite discards the results of another spec") {
-  const Bench bench;
+  const RunBench bench(spec);
   REQUIRE(bench.run("out", {"--set", "rounds=5", "--set", "evaluate_every=5"}).exit_code == 0);
   CHECK(bench.run("out").exit_code == 2);
   CHECK(bench.run("out", {"--overwrite"}).exit_code == 0);

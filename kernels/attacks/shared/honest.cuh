@@ -11,12 +11,20 @@ GAUNTLET_HD inline float* extra_data(const AttackView& view, int c, int i) {
   return view.extra[std::int64_t{c} * (view.m - view.extra_row(0)) + i];
 }
 
+/// How many honest messages from i on lie in the same row: clients that have agreed hold one.
+GAUNTLET_HD inline int run_of_rows(const AttackView& view, int c, int i) {
+  int same = 1;
+  while (i + same < view.honest && view.row(c, i + same) == view.row(c, i)) ++same;
+  return same;
+}
+
 /// Mean of the honest messages in columns [k, k + span_width), span_width numbers. Padding gives zero.
 GAUNTLET_HD inline void honest_mean(const AttackView& view, int c, std::int64_t k, double* mean) {
   for (int l = 0; l < span_width; ++l) mean[l] = 0;
-  for (int i = 0; i < view.honest; ++i) {
+  for (int i = 0, same = 0; i < view.honest; i += same) {
+    same = run_of_rows(view, c, i);
     const float* x = view.row(c, i) + k;
-    for (int l = 0; l < span_width; ++l) mean[l] += x[l];
+    for (int l = 0; l < span_width; ++l) mean[l] += same * static_cast<double>(x[l]);
   }
   for (int l = 0; l < span_width; ++l) mean[l] /= view.honest;
 }
@@ -26,9 +34,10 @@ GAUNTLET_HD inline void honest_moments(const AttackView& view, int c, std::int64
   honest_mean(view, c, k, mean);
   for (int l = 0; l < span_width; ++l) deviation[l] = 0;
   if (view.honest < 2) return;
-  for (int i = 0; i < view.honest; ++i) {
+  for (int i = 0, same = 0; i < view.honest; i += same) {
+    same = run_of_rows(view, c, i);
     const float* x = view.row(c, i) + k;
-    for (int l = 0; l < span_width; ++l) deviation[l] += (x[l] - mean[l]) * (x[l] - mean[l]);
+    for (int l = 0; l < span_width; ++l) deviation[l] += same * ((x[l] - mean[l]) * (x[l] - mean[l]));
   }
   for (int l = 0; l < span_width; ++l) deviation[l] = sqrt(deviation[l] / (view.honest - 1));
 }

@@ -20,6 +20,8 @@ class CustomRule : public CustomStage::Bound {
   /// What a rule may hide by its own: as Stage's functions of these names.
   static int memory_rows(const Parameters&, int, std::int64_t) { return 0; }
   static bool remembers(const Parameters&) { return false; }
+  static bool remembers_workers(const Parameters&) { return false; }
+  static bool follows_model(const Parameters&) { return false; }
   static bool needs_neighborhood(const Parameters&) { return false; }
   static std::string unmet_within(const Parameters&) { return {}; }
 
@@ -56,6 +58,8 @@ class CustomRuleOf final : public CustomStage {
   explicit CustomRuleOf(Parameters given) : given_(std::move(given)) {}
   int memory_rows(int n, std::int64_t d) const override { return Rule::memory_rows(given_, n, d); }
   bool remembers() const override { return Rule::remembers(given_); }
+  bool remembers_workers() const override { return Rule::remembers_workers(given_); }
+  bool follows_model() const override { return Rule::follows_model(given_); }
   bool needs_neighborhood() const override { return Rule::needs_neighborhood(given_); }
   std::string unmet_within() const override { return Rule::unmet_within(given_); }
   std::unique_ptr<Bound> bind(Exec& exec, const Job& job) const override {

@@ -91,10 +91,12 @@ bool Pipeline::remembers() const {
   return std::any_of(stages_.begin(), stages_.end(), [](const auto& stage) { return stage->remembers(); });
 }
 
+bool Pipeline::remembers_workers() const {
+  return std::any_of(stages_.begin(), stages_.end(), [](const auto& stage) { return stage->remembers_workers(); });
+}
+
 bool Pipeline::follows_model() const {
-  return std::any_of(stages_.begin(), stages_.end(), [this](const auto& stage) {
-    return stage->as_gram_rule() != nullptr && stage->as_gram_rule()->memory(n_).row == MemoryRow::way;
-  });
+  return std::any_of(stages_.begin(), stages_.end(), [](const auto& stage) { return stage->follows_model(); });
 }
 
 int Pipeline::memory_rows(std::int64_t d) const {

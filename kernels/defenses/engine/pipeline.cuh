@@ -31,6 +31,8 @@ class Pipeline {
   bool needs_neighborhood() const;
   /// Whether what a run leaves behind changes later runs.
   bool remembers() const;
+  /// Whether that is of every worker by itself, so that inboxes must hold the same workers in every round.
+  bool remembers_workers() const;
   /// Whether n − f equal messages come back whatever the others are, n > 2f.
   bool keeps_majority() const { return keeps_majority_ && has_rule_; }
   /// Whether its rule looks at the model that a server would move.

@@ -69,6 +69,12 @@ struct Mixture final : CustomRule<Choice> {
   static bool remembers(const Choice& choice) {
     return any_of(choice, [](const Pipeline& each) { return each.remembers(); });
   }
+  static bool remembers_workers(const Choice& choice) {
+    return any_of(choice, [](const Pipeline& each) { return each.remembers_workers(); });
+  }
+  static bool follows_model(const Choice& choice) {
+    return any_of(choice, [](const Pipeline& each) { return each.follows_model(); });
+  }
   static bool needs_neighborhood(const Choice& choice) {
     return any_of(choice, [](const Pipeline& each) { return each.needs_neighborhood(); });
   }

@@ -190,6 +190,7 @@ struct FederatedDefense final : CustomRule<Choice> {
   using CustomRule::CustomRule;
   static int memory_rows(const Choice&, int n, std::int64_t) { return n; }
   static bool remembers(const Choice&) { return true; }
+  static bool remembers_workers(const Choice&) { return true; }
 
   int workers = count * n, chunks = static_cast<int>((d + decode_chunk - 1) / decode_chunk);
   Array<int> kinds{exec, static_cast<std::size_t>(workers)};

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "tests/command.hpp"
+
+/// `gauntlet run` from end to end, on the CPU.
+namespace gauntlet {
+
+/// A folder with the spec in it, to run commands in.
+class RunBench {
+ public:
+  explicit RunBench(const std::string& spec) { write_text(folder_ / "spec.toml", spec); }
+
+  std::filesystem::path operator/(const std::string& name) const { return folder_ / name; }
+  CommandOptions options() const {
+    CommandOptions options;
+    options.folder = folder_.path();
+    return options;
+  }
+  static std::vector<std::string> arguments(const std::string& out, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> all = {"run", "spec.toml", "--device", "cpu", "--quiet", "--out", out};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  CommandResult run(const std::string& out, const std::vector<std::string>& more = {}) const {
+    return run_command(arguments(out, more), options());
+  }
+  /// What must not depend on how the run came about.
+  std::string tables(const std::string& out) const {
+    return file_text(folder_ / out / "summary.csv") + "====\n" + file_text(folder_ / out / "convergence.csv");
+  }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+inline std::ptrdiff_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
+
+/// Waits until the condition holds; false if the process ended before.
+inline bool wait_until(Process& process, const std::function<bool()>& condition) {
+  while (!condition()) {
+    if (!process.running()) return false;
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  return process.running();
+}
+
+/// Whether the run has come so far that its summary holds `count` rows.
+inline bool has_rows(const std::filesystem::path& folder, int count) {
+  return lines(file_text(folder / "summary.csv")) > count;
+}
+
+}  // namespace gauntlet
