@@ -88,6 +88,10 @@ class BoundAttack {
   virtual ~BoundAttack() = default;
   /// Step 4 of a round: writes the extra rows and the last f rows of every cell's mixing.
   virtual void act() = 0;
+
+  /// Set before act(): which of several exchanges of a round it is. What is remembered of a round is what there was at
+  /// its first.
+  int step = 0;
 };
 
 /// How Byzantine peers that talk to every client by itself use that: the options of every attack where clients agree
@@ -117,6 +121,7 @@ class Attack {
   virtual bool flips_labels() const { return false; }       ///< of the attackers' own samples
   virtual bool knows_defense() const { return false; }      ///< bind() then gets a rehearsal
   virtual bool is_honest() const { return false; }          ///< sends the own messages as they are
+  virtual bool remembers() const { return false; }          ///< what it does depends on rounds before
   /// Whether every receiver gets a message of its own: each is then a cell of the view. With no extra rows.
   virtual bool meets_receivers() const { return false; }
   virtual std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal* rehearsal) const = 0;

@@ -78,7 +78,8 @@ Adversary::Adversary(Exec& exec, const Wiring& wiring, Aggregators& aggregators)
       return std::vector<double*>{inbox.mixing + static_cast<std::ptrdiff_t>(at.view * n * inbox.base.size())};
     });
     group->last_output = table([&](const Place& at) {
-      return std::vector<const float*>{part_of(wiring.aggregates, at.cell, count)[static_cast<std::size_t>(at.view)]};
+      const std::vector<float*>& last = wiring.last_outputs.empty() ? wiring.aggregates : wiring.last_outputs;
+      return std::vector<const float*>{part_of(last, at.cell, count)[static_cast<std::size_t>(at.view)]};
     });
     group->seeds = table([&](const Place& at) { return std::vector<std::uint64_t>{wiring.cells[at.cell].seed}; });
     if (!wiring.receivers.empty())
@@ -121,6 +122,7 @@ void Adversary::act(int step) {
   for (const auto& group : groups_) {
     const Phase phase(exec_.timer(), "attack", group->label);
     prepare_conduct(exec_, group->view, *group->attack, group->audience, step);
+    group->bound->step = step;
     group->bound->act();
     keep_window(exec_, group->view, group->attack->window);
     address_receivers(exec_, group->view, *group->attack, group->audience);
@@ -129,6 +131,20 @@ void Adversary::act(int step) {
 
 bool computes_own(const Attack* attack) {
   return attack != nullptr && (attack->uses_own_messages() || attack->flips_labels() || !attack->window.all());
+}
+
+std::shared_ptr<const Attack> make_attack(const std::string& text, int n, int f, const std::string& where) {
+  const ComponentText component = parse_component(text);
+  const auto& entry = Registry<Attack>::find(component.name, "attack");
+  const std::string size = " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + where + ")";
+  if (const std::string condition = entry.needs(n, f); !condition.empty())
+    throw UserError(entry.name + " needs " + condition + size);
+  try {
+    return entry.create(component, n, f);
+  } catch (const UserError& error) {
+    if (where.empty()) throw;
+    throw UserError(error.what() + size);
+  }
 }
 
 RoundWindow label_flips(const Attack& attack) { return attack.flips_labels() ? attack.window : RoundWindow::none(); }

@@ -25,7 +25,6 @@ class Aggregators {
     std::vector<float*> extra;        ///< the rows that the attack computes, owned here
     double* mixing = nullptr;         ///< [views][n][m] on the back end, the Byzantine rows zero; null without any
     std::uint8_t* present = nullptr;  ///< [views][n] on the back end, at first 1; null unless somebody may be absent
-    const float** rows = nullptr;     ///< `base` on the back end, what is aggregated; null where a row stands twice
     double *links = nullptr, *told = nullptr;  ///< [views][n], [views] on the back end; null without the wiring's
     int* honest = nullptr;                     ///< [views], likewise: at first all but f
   };

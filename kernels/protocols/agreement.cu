@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <map>
 #include <tuple>
 
 #include "kernels/protocols/adversary.cuh"
@@ -33,8 +32,8 @@ Hearing hearing_of(const Match& match, const Wiring& wiring, bool many) {
   hearing.steady = many && match.defense->remembers();
   const Attack* attack = match.attack.get();
   const auto settle = [&] {
-    hearing.settled = hearing.receivers == 1 && !hearing.steady && match.defense->keeps_majority() &&
-                      match.defense->f() >= wiring.f;
+    hearing.settled =
+        hearing.receivers == 1 && !hearing.steady && match.defense->keeps_majority() && match.defense->f() >= wiring.f;
     hearing.owned &= !hearing.settled, hearing.apart &= !hearing.settled;
     return hearing;
   };
@@ -47,7 +46,7 @@ Hearing hearing_of(const Match& match, const Wiring& wiring, bool many) {
   hearing.receivers = each ? honest : conduct.equivocation == Equivocation::mirror ? std::min(2, honest) : 1;
   hearing.owned = many && wiring.own && !conduct.resend;
   hearing.apart = hearing.owned && !(attack->is_honest() && conduct.is_plain());
-  hearing.steady |= many && attack->memory_rows() > 0;
+  hearing.steady |= many && attack->remembers();
   return settle();
 }
 
@@ -73,7 +72,7 @@ class Party {
     }
     next_ = RowStore(exec, agreed_.rows(), d_);
     Wiring later = first;
-    later.aggregates = next_.pointers();
+    later.aggregates = next_.pointers(), later.last_outputs = agreed_.pointers();
     later.computed = hearing.steady ? keep_vectors(first) : shared_vectors(first);
     if (!hearing.steady) start(first_, first);
     start(later_, later);
@@ -91,15 +90,19 @@ class Party {
     }
   }
 
-  /// The vectors that the honest clients hold after an exchange, then zero rows for the others: of cell i of the party.
-  std::vector<float*> results(std::size_t i, std::size_t models, float* nothing) {
+  /// What the clients of cell i of the party hold after an exchange: the models' aggregates.
+  std::vector<float*> results(std::size_t i, std::size_t models) {
     std::vector<float*> rows;
     for (int k = 0; k < honest_; ++k) rows.push_back(agreed(i, k % hearing_.receivers));
-    rows.resize(models, nothing);
+    rows.resize(models, agreed(i, own_view()));
     return rows;
   }
 
-  std::vector<Observations> observe() const { return (later_.aggregators ? later_ : first_).aggregators->observe(); }
+  /// After an exchange of so many sub-rounds.
+  std::vector<Observations> observe(int sub_rounds) const {
+    const bool went_on = later_.aggregators != nullptr && (sub_rounds > 1 || hearing_.steady);
+    return (went_on ? later_ : first_).aggregators->observe();
+  }
   const std::vector<int>& cells() const { return cells_; }
 
  private:
@@ -180,7 +183,7 @@ class Agreement final : public Protocol {
  public:
   explicit Agreement(int rounds) : rounds_(rounds) {}
 
-  Shape shape(int n, int f, bool own) const override { return {own ? n : n - f, 2 * (own ? n : n - f)}; }
+  Shape shape(int n, int f, bool own) const override { return {own ? n : n - f, 4 * (own ? n : n - f)}; }
 
   std::string unmet(const Match& match, int n, int f) const override {
     const Pipeline& defense = *match.defense;
@@ -204,12 +207,11 @@ class Agreement final : public Protocol {
       for (const std::vector<int>& cells : groups_of(keys))
         parties.push_back(
             std::make_unique<Party>(exec, wiring, cells, keys[static_cast<std::size_t>(cells.front())], rounds != 1));
-      nothing = RowStore(exec, 1, wiring.d);
       const std::size_t models = static_cast<std::size_t>(wiring.views);
       results.resize(count * models);
       for (const auto& party : parties)
         for (std::size_t i = 0; i < party->cells().size(); ++i) {
-          const auto rows = party->results(i, models, nothing.row(0));
+          const auto rows = party->results(i, models);
           std::copy(rows.begin(), rows.end(),
                     results.begin() + static_cast<std::ptrdiff_t>(party->cells()[i] * wiring.views));
         }
@@ -250,17 +252,18 @@ class Agreement final : public Protocol {
     std::vector<Observations> observe() const override {
       const std::size_t count = wiring.cells.size();
       std::vector<Observations> all(count);
+      int round = 0;
+      copy_from(exec, &round, wiring.round, sizeof round);
+      const int last = sub_rounds(round > 0 ? round - 1 : 0);
       for (const auto& party : parties) {
-        const std::vector<Observations> own = party->observe();
+        const std::vector<Observations> own = party->observe(last);
         for (std::size_t i = 0; i < own.size(); ++i) all[static_cast<std::size_t>(party->cells()[i])] = own[i];
       }
       const std::vector<Extent> before = honest_extents(wiring.computed), after = honest_extents(results);
-      int round = 0;
-      copy_from(exec, &round, wiring.round, sizeof round);
       for (std::size_t c = 0; c < count; ++c) {
         all[c]["diameter_before"] = {before[c].diameter}, all[c]["diameter_after"] = {after[c].diameter};
         all[c]["edge_before"] = {before[c].edge}, all[c]["edge_after"] = {after[c].edge};
-        all[c]["sub_rounds"] = {static_cast<double>(sub_rounds(round > 0 ? round - 1 : 0))};
+        all[c]["sub_rounds"] = {static_cast<double>(last)};
       }
       if (wiring.models.empty()) return all;
       const std::vector<Extent> models = honest_extents(wiring.models);
@@ -281,7 +284,6 @@ class Agreement final : public Protocol {
     Wiring wiring;
     int rounds;
     std::vector<std::unique_ptr<Party>> parties;
-    RowStore nothing;
     std::vector<float*> results;  ///< [cells][models]
     Array<const float*> honest_models;
     Array<float*> byzantine_models;

@@ -104,7 +104,7 @@ struct FallSilent {
     const int who = static_cast<int>(index % pairs), v = who / view.f, b = who % view.f;
     const Random random(view.seeds[c], ProtocolDraw::silence, static_cast<std::uint32_t>(who),
                         static_cast<std::uint32_t>(*view.round), static_cast<std::uint32_t>(step));
-    audience.present[c][v * view.n + view.honest + b] = !window.holds(*view.round) || random.uniform() >= silence;
+    audience.present[c][v * view.n + view.honest + b] = !window.holds(*view.round) || random.uniform() > silence;
   }
 };
 

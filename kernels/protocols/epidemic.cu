@@ -9,20 +9,20 @@ namespace gauntlet {
 
 namespace {
 
-/// Every receiver draws `peers` others and reads their rows; its own comes first, the honest before the Byzantine.
+/// Every receiver draws `peers` others, whose rows it hears; its own comes first, the honest before the Byzantine.
 struct DrawPeers {
   const std::uint64_t* seeds;  ///< [cells]
   const int* round;
-  int step, receivers, nodes, honest, peers;
+  int step, receivers, nodes, honest, peers, told_of;
   const float* const* vectors;  ///< [cells][receivers]
   const float* const* sent;     ///< [cells][f]: what Byzantine peers send to honest ones
-  const float** const* rows;    ///< [cells][receivers]: [1 + peers], to be written
-  double* const* told;          ///< [cells][receivers], to be written, as the next
+  const float** rows;           ///< [cells][receivers][1 + peers], to be written, as the next
+  double* const* told;          ///< [cells][receivers]
   int* const* known;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int receiver = static_cast<int>(index % receivers), cell = static_cast<int>(index / receivers);
-    const float** out = rows[index];
+    const float** out = rows + index * (1 + peers);
     const bool is_honest = receiver < honest;
     out[0] = vectors[index];
     int good = 1, drawn = 0;
@@ -39,7 +39,8 @@ struct DrawPeers {
       out[drawn] = peer < honest || !is_honest ? vectors[std::int64_t{cell} * receivers + peer]
                                                : sent[std::int64_t{cell} * (nodes - honest) + peer - honest];
     }
-    *told[index] = static_cast<double>(1 + peers - good) / (1 + peers);
+    const int byzantine = told_of < 0 ? 1 + peers - good : told_of < peers ? told_of : peers;
+    *told[index] = static_cast<double>(byzantine) / (1 + peers);
     *known[index] = good;
   }
 };
@@ -65,6 +66,7 @@ class WithAnybody final : public GossipStep {
         nodes_(peers.nodes()),
         honest_(peers.honest()),
         drawn_(peers.graph.drawn_peers),
+        told_of_(peers.told),
         holders_(peers.holders()),
         round_(peers.round),
         next_(exec, static_cast<std::int64_t>(peers.vectors.size()), d_),
@@ -83,8 +85,9 @@ class WithAnybody final : public GossipStep {
               sent_rows_.data());
     }
     parallel_for(exec_, "draw peers", std::int64_t{cells_} * holders_,
-                 DrawPeers{seeds_.data(), round_, step, holders_, nodes_, honest_, drawn_, vectors_.data(),
+                 DrawPeers{seeds_.data(), round_, step, holders_, nodes_, honest_, drawn_, told_of_, vectors_.data(),
                            sent_table_.data(), rows_.data(), told_.data(), known_.data()});
+    parallel_spans(exec_, "hear", static_cast<int>(rows_.size()), d_, CopyRows{rows_.data(), heard_table_.data()});
     listeners_->run();
     take_.run(exec_, d_);
   }
@@ -124,7 +127,7 @@ class WithAnybody final : public GossipStep {
     answers_ = Array<double>(exec_, static_cast<std::size_t>(cells_) * (nodes_ - honest_) * m_);
   }
 
-  /// The inboxes, whose rows are drawn in every run; at first any, all different.
+  /// The inboxes. What they hear is copied, since a defense may look its rows up once and for all.
   void listen(const Peers& peers) {
     const InboxSize size = inbox_sizes(peers.graph, peers.told).front();
     Wiring wiring;
@@ -138,34 +141,32 @@ class WithAnybody final : public GossipStep {
       seeds.push_back(match.seed);
       for (int r = 0; r < holders_; ++r) {
         wiring.cells.push_back({nullptr, defense, match.seed, {}, match.defense_label});
-        for (int i = 0; i <= drawn_; ++i)
-          wiring.computed.push_back(
-              i < holders_ ? peers.vectors[c * static_cast<std::size_t>(holders_) + static_cast<std::size_t>(i)]
-                           : sent_.row(static_cast<std::int64_t>(c) * (nodes_ - honest_) + i - holders_));
         wiring.links.insert(wiring.links.end(), static_cast<std::size_t>(wiring.n), 1.0 / wiring.n);
         wiring.told.push_back(0);
         wiring.receivers.push_back(0);
       }
     }
     wiring.aggregates = next_.pointers();
+    heard_ = RowStore(exec_, static_cast<std::int64_t>(wiring.cells.size()) * wiring.n, d_);
+    wiring.computed = heard_.pointers();
+    heard_table_ = Array<float*>(exec_, wiring.computed);
     listeners_ = std::make_unique<Aggregators>(exec_, wiring);
-    std::vector<const float**> rows;
     std::vector<double*> told;
     std::vector<int*> known;
     for (std::size_t i = 0; i < wiring.cells.size(); ++i) {
       const Aggregators::Inbox& inbox = listeners_->inbox(i);
-      rows.push_back(inbox.rows), told.push_back(inbox.told), known.push_back(inbox.honest);
+      told.push_back(inbox.told), known.push_back(inbox.honest);
     }
     seeds_ = Array<std::uint64_t>(exec_, seeds);
     vectors_ = Array<const float*>(exec_, std::vector<const float*>(peers.vectors.begin(), peers.vectors.end()));
-    rows_ = Array<const float**>(exec_, rows);
+    rows_ = Array<const float*>(exec_, wiring.computed.size());
     told_ = Array<double*>(exec_, told);
     known_ = Array<int*>(exec_, known);
   }
 
   Exec& exec_;
   std::int64_t d_;
-  int cells_, nodes_, honest_, drawn_, holders_, m_ = 0;
+  int cells_, nodes_, honest_, drawn_, told_of_, holders_, m_ = 0;
   const int* round_;
   RowStore next_, sent_;
   RowCopies take_;
@@ -176,7 +177,9 @@ class WithAnybody final : public GossipStep {
   Array<float*> sent_rows_;
   Array<const float*> base_, sent_table_, vectors_;
   Array<std::uint64_t> seeds_;
-  Array<const float**> rows_;
+  RowStore heard_;
+  Array<float*> heard_table_;
+  Array<const float*> rows_;
   Array<double*> told_;
   Array<int*> known_;
 };

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <tuple>
-
 #include "kernels/protocols/extent.cuh"
 #include "kernels/protocols/gossip_step.cuh"
 

@@ -2,7 +2,6 @@
 #include "kernels/protocols/gossip_step.cuh"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -89,18 +88,7 @@ class Surroundings {
   std::vector<int> node_, worker_;
 };
 
-std::shared_ptr<const Attack> attack_for(const std::string& text, int n, int f) {
-  const ComponentText component = parse_component(text);
-  const auto& entry = Registry<Attack>::find(component.name, "attack");
-  const std::string condition = entry.needs(n, f);
-  const std::string size = " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + " around one node)";
-  if (!condition.empty()) throw UserError(entry.name + " needs " + condition + size);
-  try {
-    return entry.create(component, n, f);
-  } catch (const UserError& error) {
-    throw UserError(error.what() + size);
-  }
-}
+constexpr const char* at_a_node = " around one node";
 
 class WithNeighbors final : public GossipStep {
  public:
@@ -227,7 +215,7 @@ class WithNeighbors final : public GossipStep {
     here.attack = nullptr;
     if (f == 0 || match.attack == nullptr) return here;
     auto& attack = attacks_[{match.attack_label, n, f}];
-    if (attack == nullptr) attack = attack_for(match.attack_label, n, f);
+    if (attack == nullptr) attack = make_attack(match.attack_label, n, f, at_a_node);
     here.attack = attack;
     return here;
   }
@@ -272,7 +260,7 @@ std::string unmet_attack(const std::string& attack, const Graph& graph) {
   try {
     for (const Site& site : Surroundings(graph, -1).sites(false, false))
       if (const auto f = static_cast<int>(site.byzantine.size()); f > 0)
-        attack_for(attack, static_cast<int>(site.honest.size()) + f, f);
+        make_attack(attack, static_cast<int>(site.honest.size()) + f, f, at_a_node);
   } catch (const UserError& error) {
     return error.what();
   }

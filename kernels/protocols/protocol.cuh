@@ -50,11 +50,12 @@ struct Wiring {
   /// [cells][views]: which of a cell's rows is the receiver's own message; it is then the first of its inbox. Empty:
   /// every inbox is in the order of the workers.
   std::vector<int> receivers;
-  std::vector<double> links, told;  ///< [cells][views][n], [cells][views]: as Neighborhoods has them, or empty
-  std::vector<float*> trusted;      ///< [cells][views]: the receiver's own message; empty where it computes none
-  std::vector<float*> aggregates;   ///< [cells][views][what a defense gives: 1, or its rows if it ends without a rule]
-  std::vector<float*> models;       ///< [cells][views]: what the aggregate will move; empty: nothing
-  const int* round = nullptr;       ///< the round's number in the back end's memory
+  std::vector<double> links, told;   ///< [cells][views][n], [cells][views]: as Neighborhoods has them, or empty
+  std::vector<float*> trusted;       ///< [cells][views]: the receiver's own message; empty where it computes none
+  std::vector<float*> aggregates;    ///< [cells][views][what a defense gives: 1, or its rows if it ends without a rule]
+  std::vector<float*> last_outputs;  ///< as `aggregates`: what attacks see as the last outputs; empty: those
+  std::vector<float*> models;        ///< [cells][views]: what the aggregate will move; empty: nothing
+  const int* round = nullptr;        ///< the round's number in the back end's memory
 
   int honest() const { return n - f; }
 };

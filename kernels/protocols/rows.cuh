@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "kernels/defenses/engine/mixing.cuh"
 #include "kernels/exec/array.cuh"
-#include "kernels/exec/launch.cuh"
 
 /// What protocols do with whole rows.
 namespace gauntlet {
-
-struct CopyRow {
-  const float* const* from;
-  float* const* to;
-
-  GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    for (int l = 0; l < span_width; ++l) to[c][k + l] = from[c][k + l];
-  }
-};
 
 /// Pairs of rows of which one is to become the other.
 class RowCopies {
@@ -25,7 +16,7 @@ class RowCopies {
         from_(exec, std::vector<const float*>(from.begin(), from.end())),
         to_(exec, to) {}
   void run(Exec& exec, std::int64_t d) const {
-    if (count_ > 0) parallel_spans(exec, "copy rows", count_, d, CopyRow{from_.data(), to_.data()});
+    if (count_ > 0) parallel_spans(exec, "copy rows", count_, d, CopyRows{from_.data(), to_.data()});
   }
 
  private:

@@ -14,16 +14,6 @@ void check_sizes(int n, int f) {
                     std::to_string(n - 1) + " for " + std::to_string(n) + " messages");
 }
 
-std::shared_ptr<const Attack> make_attack(const std::string& text, int n, int f) {
-  const ComponentText component = parse_component(text);
-  const auto& entry = Registry<Attack>::find(component.name, "attack");
-  const std::string condition = entry.needs(n, f);
-  if (!condition.empty())
-    throw UserError(entry.name + " needs " + condition + " (n = " + std::to_string(n) + ", f = " + std::to_string(f) +
-                    ")");
-  return entry.create(component, n, f);
-}
-
 }  // namespace
 
 Match make_match(const std::string& attack, const std::string& defense, int n, int f) {
@@ -61,6 +51,8 @@ struct Trial::State {
         d(d_),
         given(exec, std::int64_t{inboxes} * n, d),
         round(exec, 1) {
+    if (match.attack)
+      if (const std::string reason = unmet_conduct(*match.attack); !reason.empty()) throw UserError(reason);
     if (match.defense && match.defense->trusted_batch() > 0) trusted = RowStore(exec, inboxes, d);
     if (moving) models = RowStore(exec, inboxes, d);
     const bool one = match.defense == nullptr || match.defense->has_rule();

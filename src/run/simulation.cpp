@@ -225,8 +225,10 @@ struct Simulation::State {
   void exchange() { protocol->exchange(protocol->variant(rounds_done)); }
 
   void update() {
-    const Phase phase(exec.timer(), "update", {}, std::int64_t{replicas} * model->parameters() * 12);
-    bound_optimizer->step();
+    {
+      const Phase phase(exec.timer(), "update", {}, std::int64_t{replicas} * model->parameters() * 12);
+      bound_optimizer->step();
+    }
     protocol->moved(protocol->variant(rounds_done));
     bound_estimator->moved();
     round.advance();
@@ -325,7 +327,7 @@ struct Simulation::State {
       if (mean_models.rows() == 0) continue;
       const auto first = scores.begin() + static_cast<std::ptrdiff_t>(c) * roster.models;
       const auto worst = std::min_element(first, first + roster.honest_models(), [](const Score& a, const Score& b) {
-        return std::isnan(a.accuracy) || a.accuracy < b.accuracy;
+        return std::isnan(a.accuracy) ? !std::isnan(b.accuracy) : a.accuracy < b.accuracy;
       });
       result[c].values["worst_accuracy"] = {worst->accuracy};
       result[c].values["mean_model_accuracy"] = {scores[static_cast<std::size_t>(replicas) + c].accuracy};

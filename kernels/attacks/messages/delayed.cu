@@ -34,6 +34,7 @@ class Delayed final : public Attack {
   Delayed(int rounds, int f) : rounds_(rounds), f_(f) {}
   int extra_rows() const override { return f_; }
   int memory_rows() const override { return f_ * rounds_; }
+  bool remembers() const override { return true; }
   bool uses_own_messages() const override { return true; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal*) const override {
     return std::make_unique<Bound>(exec, view, rounds_);
@@ -48,7 +49,7 @@ class Delayed final : public Attack {
           ring(exec, static_cast<std::size_t>(view.cells) * view.f * rounds * padded(view.d)) {}
 
     void act() override {
-      parallel_spans(exec, "delay", view.cells, view.d, TakeAndKeep{view, rounds, ring.data()});
+      if (step == 0) parallel_spans(exec, "delay", view.cells, view.d, TakeAndKeep{view, rounds, ring.data()});
       write_mixing(exec, view, SendRow{});
     }
 

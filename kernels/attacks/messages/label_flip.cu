@@ -6,6 +6,7 @@ namespace {
 
 struct FlippedLabels : AttackFunctor {
   static constexpr bool own = true;
+  static constexpr bool is_honest = true;  // to its samples
   static constexpr bool flips_labels = true;
 
   GAUNTLET_HD double operator()(const AttackView& view, int, int b, int p) const { return p == view.own_row(b); }

@@ -87,6 +87,7 @@ class Mimic final : public Attack {
  public:
   Mimic(int target, int warmup, double side) : target_(target), warmup_(warmup), side_(side) {}
   int extra_rows() const override { return target_ < 0 ? 2 : 0; }
+  bool remembers() const override { return target_ < 0; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal*) const override {
     return std::make_unique<Bound>(exec, view, target_, warmup_, side_);
   }
@@ -114,7 +115,7 @@ class Mimic final : public Attack {
     }
 
     void act() override {
-      if (target < 0) learn();
+      if (target < 0 && step == 0) learn();
       parallel_for(exec, "attack mixing", std::int64_t{view.cells} * view.f * view.m,
                    CopyTarget{view, target, target < 0 ? learned.data() : nullptr});
     }

@@ -74,6 +74,7 @@ class Seesaw final : public Attack {
  public:
   explicit Seesaw(Options options) : options_(options) {}
   int extra_rows() const override { return 2; }
+  bool remembers() const override { return options_.pivot == Pivot::workers; }
   bool knows_defense() const override { return options_.search || options_.pivot == Pivot::workers; }
   std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal* rehearsal) const override {
     return std::make_unique<Bound>(exec, view, rehearsal, options_);
@@ -105,7 +106,7 @@ class Seesaw final : public Attack {
       const SeesawMessages messages{options.pivot, options.period, products.data(), lean.data()};
       if (search) search->run(messages);
       write_messages(exec, view, messages, options.search ? search->chosen() : fixed.data());
-      if (search && options.pivot == Pivot::workers)
+      if (search && options.pivot == Pivot::workers && step == 0)
         parallel_for(exec, "lean", view.cells, RememberLean{search->progress(), lean.data()});
     }
 

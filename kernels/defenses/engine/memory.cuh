@@ -104,18 +104,6 @@ struct TrackModel {
   }
 };
 
-/// The last of every inbox's kept rows becomes its output.
-struct KeepOutput {
-  float* const* from;
-  float* const* kept;  ///< [count][rows]
-  int rows;
-
-  GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    float* to = kept[std::int64_t{c} * rows + rows - 1];
-    for (int l = 0; l < span_width; ++l) to[k + l] = from[c][k + l];
-  }
-};
-
 /// Adds the messages to the workers' sums as the rule said.
 struct AddToSums {
   Inboxes inboxes;

@@ -130,7 +130,7 @@ struct WidenBox {
   using Number = std::conditional_t<GAUNTLET_DEVICE, float, Lanes>;
   static constexpr int numbers = GAUNTLET_DEVICE ? 4 : 2;
   /// Of a row: as many as fit the registers beside the points of a tile. One load on the GPU.
-  struct alignas(16) Columns {
+  struct alignas(16) alignas(Number) Columns {
     Number v[numbers];
   };
   static constexpr int width = sizeof(Columns) / sizeof(float);
