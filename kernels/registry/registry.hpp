@@ -66,8 +66,8 @@ struct Traits {
   /// With its default parameters, n − f equal messages, n > 2f, come back whatever the others are. A pre-aggregator
   /// leaves them as they are for a rule of which it holds, and so many that it still does.
   bool keeps_majority = false;
-  bool draws_workers = false;           ///< mixes workers drawn at random, so that no naive definition can agree
-  bool sends_finite = true;             ///< an attack whose messages are finite where the honest ones are
+  bool draws_workers = false;  ///< mixes workers drawn at random, so that no naive definition can agree
+  bool sends_finite = true;    ///< an attack whose messages are finite where the honest ones are
 };
 
 /// What every component declares about itself: the one source of `list`, the help, the README tables and the tests.
