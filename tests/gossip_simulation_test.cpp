@@ -105,18 +105,19 @@ TEST_CASE("cells that agree run alone as in a batch and replayed as launched", "
     check_alone_and_together(world, attacks, {"mean", "box-mean", "trimmed-mean", "centered-clipping"});
 }
 
-/// Gossip on given vectors, without training.
+/// Gossip on given vectors, the honest peers' or all, without training.
 class Mixing {
  public:
   Mixing(Exec& exec, const std::string& graph, const std::string& attack, const std::string& defense, int n, int f,
-         const FloatMatrix& start, Placement placement = Placement::last)
+         const FloatMatrix& start, Placement placement = Placement::last, int told = -1)
       : exec_(exec),
         d_(static_cast<int>(start[0].size())),
         rows_(exec, static_cast<std::int64_t>(start.size()), d_),
         round_(exec, 1) {
     peers_.graph = make_graph(parse_component(graph), GraphWeights::metropolis, placement, n, f);
+    peers_.told = told, peers_.own = f > 0 && static_cast<int>(start.size()) == n;
     Match match;
-    const InboxSize size = inbox_sizes(peers_.graph, -1).front();
+    const InboxSize size = inbox_sizes(peers_.graph, told).front();
     match.defense = std::make_shared<const Pipeline>(parse_pipeline(defense), size.n, size.f);
     if (f > 0) {
       const ComponentText text = parse_component(attack);
@@ -335,6 +336,88 @@ TEST_CASE("in an epidemic every node hears that many others, any of them alike, 
     mixing.enter_round(7);
     mixing.restart(unit);
     CHECK(mixing.run_step(1) == seen[15]);  // the same again
+  }
+}
+
+/// Whom a peer hears in an epidemic, in ascending order: Knuth's algorithm S, written from its definition.
+std::vector<int> heard_by(int receiver, int nodes, int peers, int round, int step) {
+  std::vector<int> result;
+  for (int other = 0, left = nodes - 1; other < nodes - 1; ++other, --left) {
+    const Random random(0, ProtocolDraw::peers, static_cast<std::uint32_t>(receiver), static_cast<std::uint32_t>(round),
+                        static_cast<std::uint32_t>(step * nodes + other));
+    const int wanted = peers - static_cast<int>(result.size());
+    if (wanted > 0 && random.below(static_cast<std::uint32_t>(left)) < static_cast<std::uint32_t>(wanted))
+      result.push_back(other < receiver ? other : other + 1);
+  }
+  return result;
+}
+
+TEST_CASE("in an epidemic rules that keep rows of their own aggregate what is drawn, in every step", "[gossip]") {
+  struct Same {
+    const char *rule, *as;
+  };
+  const int n = 8, peers = 3;
+  for (const auto& exec : test_backends())
+    for (const Same& rule : {Same{"mean", "mean"},
+                             {"centered-clipping(tau=1e9)", "mean"},
+                             {"centered-clipping(tau=2, stateless=true)", "centered-clipping(tau=2, stateless=true)"},
+                             {"aksel", "aksel"},
+                             {"median | ctma", "median | ctma"},
+                             {"nnm | rfa", "nnm | rfa"}}) {
+      FloatMatrix held = vectors(n);
+      Mixing mixing(*exec, "epidemic(peers=3)", "", rule.rule, n, 0, held);
+      for (int t = 0; t < 3; ++t)
+        for (int step = 0; step < 2; ++step) {
+          INFO(rule.rule << ", round " << t << ", step " << step << " on " << backend_name(*exec));
+          FloatMatrix want;
+          for (int i = 0; i < n; ++i) {
+            FloatMatrix inbox = {held[static_cast<std::size_t>(i)]};
+            for (const int j : heard_by(i, n, peers, t, step)) inbox.push_back(held[static_cast<std::size_t>(j)]);
+            want.push_back(aggregate(*exec, rule.as, inbox, 0)[0]);
+          }
+          mixing.enter_round(t);
+          held = mixing.run_step(step);
+          CHECK(relative_error(held, want) <= 1e-5);
+        }
+    }
+}
+
+TEST_CASE("in an epidemic a defense is told of as many Byzantine peers as local says", "[gossip]") {
+  const int n = 10, f = 3;
+  for (const auto& exec : test_backends()) {
+    INFO(backend_name(*exec));
+    const FloatMatrix start = vectors(n - f);
+    const auto after = [&](const std::string& defense, int told) {
+      return Mixing(*exec, "epidemic(peers=4)", "sign-inversion", defense, n, f, start, Placement::last, told).run(3);
+    };
+    const FloatMatrix plain = after("gossip-average", -1);
+    CHECK(relative_error(after("nearest-neighbors", 0), plain) <= 2e-6);
+    CHECK(relative_error(after("nearest-neighbors", 1), plain) > 1e-2);
+    CHECK(relative_error(after("nearest-neighbors", -1), plain) > 1e-2);
+  }
+}
+
+TEST_CASE("a delayed message is the one of some rounds ago, in all exchanges of a round", "[gossip][attacks]") {
+  const int n = 9, f = 2, delay = 2;
+  for (const auto& exec : test_backends()) {
+    std::vector<FloatMatrix> own;
+    Mixing mixing(*exec, "complete", "delayed(rounds=2)", "mean", n, f, vectors(n));
+    for (int t = 0; t < 5; ++t) {
+      INFO("round " << t << " on " << backend_name(*exec));
+      const FloatMatrix start = vectors(n, static_cast<unsigned>(40 + t));
+      own.emplace_back(start.end() - f, start.end());
+      FloatMatrix want(start.begin(), start.end() - f);
+      mixing.restart(start);
+      mixing.enter_round(t);
+      for (int step = 0; step < 2; ++step) {
+        FloatMatrix inbox = want;
+        for (const auto& row : own[static_cast<std::size_t>(t < delay ? t : t - delay)]) inbox.push_back(row);
+        want = FloatMatrix(want.size(), aggregate(*exec, "mean", inbox, 0)[0]);
+        FloatMatrix got = mixing.run_step(step);
+        got.resize(want.size());
+        CHECK(relative_error(got, want) <= 1e-5);
+      }
+    }
   }
 }
 
