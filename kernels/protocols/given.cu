@@ -38,7 +38,7 @@ std::unique_ptr<Protocol> meet(const GivenProtocol& who, const GivenVectors& giv
   const auto require = [&](const std::string& reason) {
     if (!reason.empty()) throw UserError("protocol " + entry.name + ": " + reason);
   };
-  require(protocol->unmet(n, f));
+  require(protocol->unmet_workers(n, f));
   match = make_match(who.attack, "", n, f);
   match.seed = who.seed, match.attack_label = who.attack, match.defense_label = who.defense;
   const InboxSize inbox = protocol->inboxes(n, f, f).front();

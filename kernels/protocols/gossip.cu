@@ -10,7 +10,9 @@ class Gossip final : public Protocol {
   explicit Gossip(GossipOptions options) : options_(std::move(options)) {}
 
   Shape shape(int n, int f, bool own) const override { return {own ? n : n - f, own ? 2 * n : 2 * (n - f)}; }
-  std::string unmet(int n, int f) const override { return unmet_graph(options_.graph, options_.placement, n, f); }
+  std::string unmet_workers(int n, int f) const override {
+    return unmet_graph(options_.graph, options_.placement, n, f);
+  }
   std::vector<InboxSize> inboxes(int n, int f, int) const override {
     return inbox_sizes(graph_of(n, f), options_.told);
   }

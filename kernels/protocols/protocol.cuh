@@ -85,7 +85,7 @@ class Protocol {
  public:
   virtual ~Protocol() = default;
   /// Why n workers of which f are Byzantine cannot be what the protocol asks for, or empty.
-  virtual std::string unmet(int n, int f) const { return (void)n, (void)f, std::string(); }
+  virtual std::string unmet_workers(int n, int f) const { return (void)n, (void)f, std::string(); }
   /// The sizes of the inboxes and how many Byzantine messages a defense is told of in each, the largest first.
   virtual std::vector<InboxSize> inboxes(int n, int f, int declared) const {
     return (void)f, std::vector<InboxSize>{{n, declared}};

@@ -15,7 +15,7 @@ const ComponentMaker::Made& ComponentMaker::made(Kind kind, const std::string& t
     if (!found->second.unmet.empty()) return found->second;
     found->second.product = make_component(kind, pipeline, n, f);
     if (kind == Kind::protocol)
-      found->second.unmet = static_cast<const Protocol*>(found->second.product.get())->unmet(n, f);
+      found->second.unmet = static_cast<const Protocol*>(found->second.product.get())->unmet_workers(n, f);
   } catch (...) {
     made_.erase(found);
     throw;
