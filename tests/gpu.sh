@@ -4,6 +4,7 @@
 # and cuBLAS.
 #
 #   gpu.sh check OUT    at most 240 s: is everything right there?
+#   gpu.sh tests OUT    at most 330 s: the long tests that run on every back end
 #   gpu.sh speed OUT    at most 360 s: how fast is it?
 #
 # Writes OUT/figures.md, what a person reads, and OUT/logs.tgz, every step's output and results; both are renewed after
@@ -14,11 +15,12 @@ set -uo pipefail
 mode=${1:-} out=${2:-}
 case $mode in
   check) total=240 ;;
+  tests) total=330 ;;
   speed) total=360 ;;
   *) total=0 ;;
 esac
 if [ $total = 0 ] || [ -z "$out" ]; then
-  sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
+  sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
   exit 2
 fi
 here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -30,7 +32,7 @@ logs=$work/logs
 mkdir "$logs"
 python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$here/pack.tar.xz" "$work" || exit 1
 cd "$work/pack" || exit 1
-gauntlet=$PWD/bin/gauntlet tests=$PWD/bin/gauntlet_tests
+gauntlet=$PWD/bin/gauntlet runner=$PWD/bin/gauntlet_tests
 export GAUNTLET_BINARY=$gauntlet GAUNTLET_EXAMPLE=$PWD/bin/gauntlet_example GAUNTLET_SOURCE=$PWD
 export GAUNTLET_SHARED=$PWD/shared GAUNTLET_DATA=$PWD/shared/data
 
@@ -132,18 +134,18 @@ PY
   note "    $(tail -n 1 "$logs/$1.log")"
 }
 
-# device_tests: the tests that run on every back end, each file a process, eight at a time. Without a GPU only that some of
-# them run at all; the suite itself runs elsewhere.
+# device_tests: tests that run on every back end, those of the file $of, each a process, twelve at a time. Without a GPU
+# only that some of them run at all; the suite itself runs elsewhere.
 device_tests() {
   local some=.
   [ $device = cuda ] || some='^(passes|optimizers)_test$'
   # shellcheck disable=SC2016
-  grep -E "$some" device_tests | xargs -P 8 -I{} bash -c '
+  grep -E "$some" "$of" | xargs -P 12 -I{} bash -c '
     "$0" -# "[#{}]" >"$1/test-{}.log" 2>&1
     status=$?
     ! grep -q "No tests ran" "$1/test-{}.log" || status=1
     printf "%s: exit code %s, %s\n" {} $status "$(tail -n 2 "$1/test-{}.log" | tr "\n" " ")"
-    exit $status' "$tests" "$logs"
+    exit $status' "$runner" "$logs"
 }
 
 # The kernels of a round of 64 cells, one defense each half: their times and the bytes that they move.
@@ -196,8 +198,17 @@ check() {
   fi
   shown 15 passes-64 "$gauntlet" bench passes --cells 64 --device $device
   note ""
-  step 125 device-tests device_tests || cat "$logs/device-tests.log"
+  export of=short_tests
+  step 90 device-tests device_tests || cat "$logs/device-tests.log"
   gpu_step 60 memcheck compute-sanitizer --error-exitcode 9 "$gauntlet" verify --device cuda
+}
+
+tests() {
+  export of=long_tests
+  gpu_step 325 device-tests device_tests
+  note '```'
+  note "$(cat "$logs/device-tests.log")"
+  note '```'
 }
 
 speed() {
@@ -231,11 +242,11 @@ speed() {
 device=cpu
 "$gauntlet" doctor >"$logs/doctor.log" 2>&1
 grep -q '^cuda:0' "$logs/doctor.log" && device=cuda
-if [ "$mode" = speed ] && [ $device = cpu ]; then
-  echo "gpu.sh: no GPU here to be timed" >&2
+if [ "$mode" != check ] && [ $device = cpu ]; then
+  echo "gpu.sh: no GPU here" >&2
   exit 2
 fi
-export gauntlet tests logs work device  # for steps that are functions
+export gauntlet runner logs work device  # for steps that are functions
 : >"$figures"
 note "# $mode: $(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null || echo 'no GPU')"
 note ""

@@ -29,11 +29,13 @@ cp -r experiments tests/kernel_table.py "$pack/"
 for part in golden golden-protocols bench data/mnist; do
   [ -d "../shared/$part" ] && cp -r "../shared/$part" "$pack/shared/$part"
 done
-# The files of tests that run on every back end there is, the long ones first.
+# The files of tests that run on every back end there is; the longest of the long ones first.
 git ls-files 'tests/*_test.c*' | grep -v ^tests/emulator/ | xargs grep -l test_backends | sed 's#.*/\(.*\)[.].*#\1#' |
   sort -u >"$folder/names"
-long='every_defense|search|verify|trusted|agreement|gossip_simulation|gossip_given|consensus'
-{ grep -E "^($long)_test$" "$folder/names"; grep -vE "^($long)_test$" "$folder/names"; } >"$pack/device_tests"
+for name in every_defense verify agreement largest_numbers every_attack consensus protocols_golden signsgd search trusted; do
+  grep -x "${name}_test" "$folder/names" || { printf '%s: no such test\n' "$name" >&2; status=1; }
+done >"$pack/long_tests"
+grep -vxFf "$pack/long_tests" "$folder/names" >"$pack/short_tests"
 rm "$folder/names"
 chmod -R u+w "$pack"
 # Three binaries made of the same objects: with a window that holds them all they cost little more than one.
@@ -45,8 +47,9 @@ bytes=$(du -sb "$folder" | cut -f1)
 [ "$bytes" -le 40000000 ] || status=1
 printf '%s: %d MB (40 at most)\n' "$folder" $((bytes / 1000000))
 cat <<TEXT
-On the machine with the GPU, from a folder that holds $folder, in two calls:
+On the machine with the GPU, from a folder that holds $folder, in three calls:
   bash $folder/gpu.sh check OUT
+  bash $folder/gpu.sh tests OUT
   bash $folder/gpu.sh speed OUT
 TEXT
 exit $status
