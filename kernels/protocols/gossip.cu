@@ -129,8 +129,9 @@ const Registered<Protocol> gossip([](Entry<Protocol>& e) {
            "of the Byzantine nodes, where the graph has none of its own: the last f ids, or spread evenly",
            {"last", "spread"}),
       count("mixing", "1", "exchanges with the neighbors a round", 1, 1000),
-      count("local", "true", "Byzantine neighbors that a defense is told of; true: as many as there are", 0, no_limit,
-            {"true"}),
+      count("local", "true",
+            "Byzantine neighbors that a defense is told of, in place of workers.declared; true: as many as there are",
+            0, no_limit, {"true"}),
       count("rounds", "1", "of `gauntlet protocol` on given values; in training the spec says", 1, 1000000)};
   e.columns = {
       worst_accuracy_column(),

@@ -46,7 +46,8 @@ std::string unmet_attack(const std::string& attack, const Graph& graph);
 
 /// One exchange with all neighbors: every vector becomes what the defense makes of it and its neighbors' vectors, the
 /// own one first, then the honest ones by number, then the Byzantine ones. Neighborhoods of one size are attacked and
-/// aggregated together; peers with the same neighbors, as in a clique, are views of the same rows.
+/// aggregated together; peers with the same neighbors, as in a clique, are views of the same rows. Random choices of
+/// rules and attacks are the cell's: the same in all neighborhoods, and in all exchanges of a round.
 class GossipStep {
  public:
   virtual ~GossipStep() = default;
