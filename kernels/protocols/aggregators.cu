@@ -205,7 +205,6 @@ Aggregators::Aggregators(Exec& exec, const Wiring& wiring)
       const std::size_t view = i * static_cast<std::size_t>(views_);
       if (group->mixing.size() != 0) inbox.mixing = group->mixing.data() + view * wiring.n * m;
       if (wiring.links.empty()) continue;
-      inbox.links = group->links.data() + view * wiring.n;
       inbox.told = group->told.data() + view, inbox.honest = group->honest.data() + view;
     }
     if (wiring.absences) {

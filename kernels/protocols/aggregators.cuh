@@ -25,8 +25,8 @@ class Aggregators {
     std::vector<float*> extra;        ///< the rows that the attack computes, owned here
     double* mixing = nullptr;         ///< [views][n][m] on the back end, the Byzantine rows zero; null without any
     std::uint8_t* present = nullptr;  ///< [views][n] on the back end, at first 1; null unless somebody may be absent
-    double *links = nullptr, *told = nullptr;  ///< [views][n], [views] on the back end; null without the wiring's
-    int* honest = nullptr;                     ///< [views], likewise: at first all but f
+    double* told = nullptr;           ///< [views] on the back end; null without the wiring's
+    int* honest = nullptr;            ///< [views], likewise: at first all but f
   };
   const Inbox& inbox(std::size_t cell) const { return inboxes_[cell]; }
 

@@ -39,6 +39,15 @@ class RunBench {
   TemporaryFolder folder_;
 };
 
+/// The tables of a run of the spec that nothing disturbs.
+inline std::string undisturbed_tables(const std::string& spec) {
+  const RunBench bench(spec);
+  const CommandResult result = bench.run("whole", {"--threads", "1"});
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  return bench.tables("whole");
+}
+
 inline std::ptrdiff_t lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
 /// Waits until the condition holds; false if the process ended before.

@@ -36,13 +36,7 @@ defenses = ["median", "nnm | rfa", "centered-clipping"]
 constexpr int cells = 3 * 2 * 3 * 2;
 
 const std::string& undisturbed() {
-  static const std::string tables = [] {
-    const RunBench bench(spec);
-    const CommandResult result = bench.run("whole", {"--threads", "1"});
-    INFO(result.err);
-    REQUIRE(result.exit_code == 0);
-    return bench.tables("whole");
-  }();
+  static const std::string tables = undisturbed_tables(spec);
   return tables;
 }
 

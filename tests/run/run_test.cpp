@@ -38,13 +38,7 @@ defenses = ["mean", "median", "rfa", "bucketing(size=1) | nnm | krum(neighbors=2
 
 /// The tables of a run that nothing disturbed, computed once.
 const std::string& undisturbed() {
-  static const std::string tables = [] {
-    const RunBench bench(spec);
-    const CommandResult result = bench.run("whole", {"--threads", "1"});
-    INFO(result.err);
-    REQUIRE(result.exit_code == 0);
-    return bench.tables("whole");
-  }();
+  static const std::string tables = undisturbed_tables(spec);
   return tables;
 }
 
