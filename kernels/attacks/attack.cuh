@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "kernels/exec/array.cuh"
 #include "kernels/exec/launch.cuh"
@@ -110,6 +111,26 @@ struct Conduct {
   bool is_plain() const { return equivocation == Equivocation::none && silence == 0 && !resend; }
 };
 
+/// What Byzantine peers do where a protocol checks its peers (btard), besides what they send: a protocol attack, joined
+/// to an attack with ` + `. Plain data, for kernels.
+struct Misconduct {
+  enum class Kind {
+    wrong_aggregation,  ///< an owner shifts its part by `size` times tau in a random direction
+    cover_up,           ///< the sum of the statements on such a part is cancelled in one of them: the owner's or, with
+                        ///< `by_other`, another Byzantine peer's
+    false_statement,    ///< `size` times tau is added to statements on honest owners' parts
+    false_accusation,   ///< a validator accuses an honest target, with `probability`
+    equivocation,       ///< one peer a round signs two messages for one slot
+    commit_abort,       ///< one peer a round does not reveal what it committed to
+    eliminate,          ///< with `probability`, one peer a round sends an honest owner a part that is not its hash
+    lazy_validator,     ///< validators report nothing (`lazy`), or do their duty
+  };
+  Kind kind;
+  double size = 0, probability = 1;
+  bool by_other = false, lazy = true;
+  RoundWindow window = {};
+};
+
 class Attack {
  public:
   virtual ~Attack() = default;
@@ -127,6 +148,7 @@ class Attack {
   virtual std::unique_ptr<BoundAttack> bind(Exec& exec, const AttackView& view, Rehearsal* rehearsal) const = 0;
 
   Conduct conduct;
+  std::vector<Misconduct> misconduct;  ///< of the protocol attacks that are joined to it
   /// When it acts; in other rounds the Byzantine workers send their own honest messages.
   RoundWindow window;
 };

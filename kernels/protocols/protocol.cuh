@@ -78,6 +78,10 @@ class BoundProtocol {
   /// (Component::columns). Where it measures a standard column in a way of its own, that is the one that counts. Waits
   /// for the result.
   virtual std::vector<Observations> observe() const = 0;
+  /// How many rounds may pass between two calls of events(); 0: there are none.
+  virtual int rounds_between_events() const { return 0; }
+  /// Per cell, what its checks found since the last call, in order. Waits for the result.
+  virtual std::vector<std::vector<ProtocolEvent>> events() { return {}; }
 };
 
 /// Who aggregates, and so how many inboxes and parameter vectors a cell has.

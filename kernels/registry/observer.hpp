@@ -42,6 +42,17 @@ inline Observations of_cell(const Observations& all, int cells, int cell) {
   return part;
 }
 
+/// What a check of a protocol found: a line of events.csv. Peers by number, −1 for nobody.
+struct ProtocolEvent {
+  int round = 0;      ///< in which it happened, from 0, as an attack's `start`
+  std::string check;  ///< the check that found it
+  int accuser = -1, accused = -1;
+  int part = -1;                         ///< by the number of the peer who owns it
+  std::string verdict;                   ///< guilty, innocent, or both
+  std::vector<int> banned;               ///< by this event and not before
+  int active = 0, byzantine_active = 0;  ///< peers, and Byzantine ones, that are left then
+};
+
 /// Of protocols in which every client has a model: the simulation measures it.
 inline ObservedColumn worst_accuracy_column() {
   return {"worst_accuracy",

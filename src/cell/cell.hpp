@@ -55,6 +55,7 @@ struct CellResult {
   CellStatus status = CellStatus::ok;
   std::string reason;  ///< of a failed or skipped cell; the round at which a diverged one left the floats
   std::vector<Evaluation> evaluations;
+  std::vector<ProtocolEvent> events;  ///< up to the last evaluation
 };
 
 }  // namespace gauntlet
