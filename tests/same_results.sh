@@ -6,8 +6,8 @@
 #
 # OLD and NEW are gauntlet binaries built with the same flags; SPECs by default all of experiments/. Runs each spec with
 # both, at a tenth of its rounds and evaluations and with its first seed only (all attacks against all defenses, which
-# no table shows: 3 rounds of few samples), and compares summary.csv and convergence.csv. Prints a line for each spec;
-# exit code 1 if any differs or fails. MNIST is looked for where gauntlet looks for it: set GAUNTLET_DATA.
+# no table shows: 3 rounds of few samples), and compares summary.csv, convergence.csv and events.csv. Prints a line for
+# each spec; exit code 1 if any differs or fails. MNIST is looked for where gauntlet looks for it: set GAUNTLET_DATA.
 set -uo pipefail
 if [ $# -lt 2 ] || [ ! -x "$1" ] || [ ! -x "$2" ]; then
   sed -n '3,11s/^# \{0,1\}//p' "$0" >&2
@@ -42,8 +42,9 @@ for spec in "$@"; do
     fi
   done
   cells=$(($(wc -l <"$work/new/$name/summary.csv" 2>/dev/null || echo 1) - 1))
-  for table in summary.csv convergence.csv; do
+  for table in summary.csv convergence.csv events.csv; do
     [ -z "$verdict" ] || break
+    [ -e "$work/old/$name/$table" ] || [ -e "$work/new/$name/$table" ] || continue
     verdict=$(cmp "$work/old/$name/$table" "$work/new/$name/$table" 2>&1 | sed "s|$work/||g")
   done
   printf '%-14s %5d cells %4d s  %s\n' "$name" "$cells" $((SECONDS - start)) "${verdict:-same}"

@@ -67,6 +67,14 @@ inline ObservedColumn mean_model_accuracy_column() {
           {{"final_mean_model_accuracy", Reduce::last}}};
 }
 
+/// Of protocols that report events: how many, so that a cell whose rows were not all written is known by it.
+inline ObservedColumn events_column() {
+  return {"events",
+          "rows",
+          "of this cell in `events.csv` so far",
+          {{"events", Reduce::last, "of this cell in `events.csv`; a cell with fewer is incomplete and runs again"}}};
+}
+
 /// The columns of rules that learn how far each worker is to be trusted. Every results folder has them.
 inline ObservedColumn worker_weights_column() {
   return {"worker_weights",

@@ -82,7 +82,8 @@ struct Component {
   Traits traits = {};
   std::vector<ParameterSpec> parameters = {};
   std::vector<ObservedColumn> columns = {};  ///< what it measures in a run and adds to the results
-  bool reports_events = false;               ///< of a protocol: a run also has events (ProtocolEvent)
+  /// Of a protocol: a run also has events (ProtocolEvent) and, by itself, the column that counts them (events_column).
+  bool reports_events = false;
   std::vector<KnownAnswer> known_answers = {};
   Condition needs = {};
   /// Of a defense: what it needs instead when the user writes the parameter of this name, whose default asks for more.

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "kernels/exec/error.hpp"
 #include "src/cell/axes.hpp"
@@ -70,51 +71,67 @@ bool begins_with(const std::vector<std::string>& names, const std::vector<std::s
   return names.size() >= first.size() && std::equal(first.begin(), first.end(), names.begin());
 }
 
-/// The non-negative integer in a field that this program wrote.
-int stored_integer(const CsvRecord& record, std::size_t field, const std::string& source) {
-  const std::string& text = record.fields[field];
-  int value = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    throw UserError(source + ":" + std::to_string(record.line) + ": '" + text + "' is not a number of cells or rows");
-  return value;
-}
+/// Reads a table of a results folder row by row: the complete ones, none where the file is missing.
+class StoredTable {
+ public:
+  /// \throws UserError if the file's columns do not begin with these.
+  StoredTable(const fs::path& path, const std::vector<std::string>& columns)
+      : source_(path.string()),
+        text_(fs::exists(path) ? read_file(path) : std::string()),
+        reader_(text_, source_, TornLine::drop),
+        columns_(columns) {
+    if (!next()) return;
+    if (!begins_with(record_.fields, columns))
+      throw UserError(source_ + ": the columns are not those that this version of gauntlet writes");
+    columns_ = record_.fields;
+  }
+  StoredTable(const StoredTable&) = delete;
+  StoredTable& operator=(const StoredTable&) = delete;
 
-UserError other_columns(const fs::path& path) {
-  return UserError(path.string() + ": the columns are not those that this version of gauntlet writes");
-}
+  const std::vector<std::string>& columns() const { return columns_; }  ///< of the file, if it has any
+  bool next() { return reader_.next(record_); }
+  std::string_view row() const { return record_.text; }  ///< with its line end
+  /// Empty also where there is no such column.
+  std::string field(const std::string& column) const {
+    const auto found = std::find(columns_.begin(), columns_.end(), column);
+    return found == columns_.end() ? "" : record_.fields[static_cast<std::size_t>(found - columns_.begin())];
+  }
+  /// The non-negative integer in a field that this program wrote; 1e+05 is one, too.
+  int integer(const std::string& column) const {
+    const std::string text = field(column);
+    double value = -1;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() ||
+        !(value >= 0 && value <= std::numeric_limits<int>::max() && value == std::floor(value)))
+      throw UserError(source_ + ":" + std::to_string(record_.line) + ": '" + text +
+                      "' is not a number of cells or rows");
+    return static_cast<int>(value);
+  }
 
-/// Calls `store(record)` for every complete row of the file, which has these columns and perhaps others after them.
-template <class Store>
-void read_rows(const fs::path& path, const std::vector<std::string>& columns, Store store) {
-  if (!fs::exists(path)) return;
-  const std::string text = read_file(path);
-  CsvReader reader(text, path.string(), TornLine::drop);
-  CsvRecord record;
-  if (!reader.next(record)) return;
-  if (!begins_with(record.fields, columns)) throw other_columns(path);
-  while (reader.next(record)) store(record);
-}
+ private:
+  std::string source_, text_;
+  CsvReader reader_;
+  CsvRecord record_;
+  std::vector<std::string> columns_;
+};
 
-/// Replaces `names` by the first line of the file, if there is one. \throws UserError if it does not begin with them.
-void read_header(const fs::path& path, std::vector<std::string>& names) {
-  if (!fs::exists(path)) return;
-  const std::string text = read_file(path);
-  CsvReader reader(text, path.string(), TornLine::drop);
-  CsvRecord record;
-  if (!reader.next(record)) return;
-  if (!begins_with(record.fields, names)) throw other_columns(path);
-  names = record.fields;
+bool has_events(const std::vector<std::string>& summary) {
+  return std::find(summary.begin(), summary.end(), events_column().name) != summary.end();
 }
 
 }  // namespace
 
-Headers headers_of(const ObservedColumns& columns) { return {summary_columns(columns), convergence_columns(columns)}; }
+Headers headers_of(const ObservedColumns& columns) {
+  Headers headers{summary_columns(columns), convergence_columns(columns), {}};
+  if (has_events(headers.summary)) headers.events = event_columns();
+  return headers;
+}
 
 Headers read_headers(const fs::path& folder) {
-  Headers headers = headers_of(standard_columns());
-  read_header(folder / "summary.csv", headers.summary);
-  read_header(folder / "convergence.csv", headers.convergence);
+  Headers headers;
+  headers.summary = StoredTable(folder / "summary.csv", summary_columns()).columns();
+  headers.convergence = StoredTable(folder / "convergence.csv", convergence_columns()).columns();
+  if (has_events(headers.summary)) headers.events = StoredTable(folder / "events.csv", event_columns()).columns();
   return headers;
 }
 
@@ -157,41 +174,55 @@ std::string convergence_rows(const Cell& cell, const CellResult& result, const O
   return rows.text();
 }
 
+std::string event_rows(const Cell& cell, const CellResult& result) {
+  CsvWriter rows;
+  for (const ProtocolEvent& event : result.events) {
+    rows.field(cell.index).field(cell.seed).field(event.round).field(event.check);
+    for (const int peer : {event.accuser, event.accused, event.part}) peer < 0 ? rows.field("") : rows.field(peer);
+    rows.field(event.verdict).field(list_text({event.banned.begin(), event.banned.end()}));
+    rows.field(event.active).field(event.byzantine_active).end_row();
+  }
+  return rows.text();
+}
+
 StoredCells read_cells(const fs::path& folder) {
   StoredCells cells;
-  std::map<int, int> promised;  // the rows that convergence.csv must have
-  const auto columns = summary_columns();
-  const auto field = [&columns](const char* name) {
-    return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), name) - columns.begin());
+  std::map<int, int> evaluations, events;  // by cell: the rows that are still to be found
+  StoredTable summary(folder / "summary.csv", summary_columns());
+  while (summary.next()) {
+    const int cell = summary.integer("cell");
+    cells[cell] = {summary.field("status"), std::string(summary.row()), {}, {}};
+    evaluations[cell] = summary.integer("evaluations");
+    events[cell] = summary.field(events_column().name).empty() ? 0 : summary.integer(events_column().name);
+  }
+  const auto collect = [&cells](StoredTable table, std::string StoredCell::*rows, std::map<int, int>& missing) {
+    while (table.next()) {
+      const auto found = cells.find(table.integer("cell"));
+      if (found == cells.end()) continue;
+      found->second.*rows += table.row();
+      --missing[found->first];
+    }
   };
-  const std::size_t status = field("status"), evaluations = field("evaluations");
-  const fs::path summary = folder / "summary.csv", convergence = folder / "convergence.csv";
-  read_rows(summary, columns, [&](const CsvRecord& record) {
-    const int cell = stored_integer(record, 0, summary.string());
-    cells[cell] = {record.fields[status], std::string(record.text), {}};
-    promised[cell] = stored_integer(record, evaluations, summary.string());
-  });
-  read_rows(convergence, convergence_columns(), [&](const CsvRecord& record) {
-    const auto found = cells.find(stored_integer(record, 0, convergence.string()));
-    if (found == cells.end()) return;
-    found->second.convergence += record.text;
-    --promised[found->first];
-  });
-  for (const auto& [cell, missing] : promised)
-    if (missing != 0) cells.erase(cell);
+  collect({folder / "convergence.csv", convergence_columns()}, &StoredCell::convergence, evaluations);
+  if (has_events(summary.columns())) collect({folder / "events.csv", event_columns()}, &StoredCell::events, events);
+  for (const auto* missing : {&evaluations, &events})
+    for (const auto& [cell, rows] : *missing)
+      if (rows != 0) cells.erase(cell);
   return cells;
 }
 
 void write_cells(const fs::path& folder, const StoredCells& cells, const Headers& headers) {
-  std::string summary = CsvWriter().row(headers.summary).text();
-  std::string convergence = CsvWriter().row(headers.convergence).text();
-  for (const auto& [index, cell] : cells) {
-    summary += cell.summary;
-    convergence += cell.convergence;
+  // A summary row says that its cell is complete, so it must not appear before the cell's other rows.
+  const std::tuple<const char*, const std::vector<std::string>&, std::string StoredCell::*> tables[] = {
+      {"events.csv", headers.events, &StoredCell::events},
+      {"convergence.csv", headers.convergence, &StoredCell::convergence},
+      {"summary.csv", headers.summary, &StoredCell::summary}};
+  for (const auto& [name, header, rows] : tables) {
+    if (header.empty()) continue;
+    std::string text = CsvWriter().row(header).text();
+    for (const auto& [index, cell] : cells) text += cell.*rows;
+    update_file(folder / name, text);
   }
-  // A summary row says that its cell is complete, so it must not appear before the cell's convergence rows.
-  update_file(folder / "convergence.csv", convergence);
-  update_file(folder / "summary.csv", summary);
 }
 
 }  // namespace gauntlet

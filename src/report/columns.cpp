@@ -10,7 +10,7 @@
 namespace gauntlet {
 namespace {
 
-/// A column of summary.csv that is neither an axis nor a metric.
+/// A column that is neither an axis nor measured.
 struct FixedColumn {
   const char *name, *unit, *text;
 };
@@ -25,8 +25,22 @@ constexpr FixedColumn status_columns[] = {
     {"evaluations", "rows", "of this cell in `convergence.csv`; a cell with fewer is incomplete and runs again"},
 };
 
-/// Adds the columns that are not there yet.
-void add(ObservedColumns& columns, const ObservedColumns& more) {
+constexpr FixedColumn event_fields[] = {
+    {"round", "", "in which it happened, from 0, as an attack's `start`"},
+    {"check", "", "that found it, as the protocol calls it"},
+    {"accuser", "", "number of the peer who accuses, from 0; empty: nobody does"},
+    {"accused", "", "likewise of the one who is accused"},
+    {"part", "", "likewise of the owner of the part of the vector that it is about"},
+    {"verdict", "", "`guilty` or `innocent`: the accused; `both`: accuser and accused"},
+    {"banned", "", "numbers of the peers that this event bans, with spaces between them"},
+    {"active", "peers", "that are left then"},
+    {"byzantine_active", "peers", "of these, Byzantine ones"},
+};
+
+/// Adds the component's columns that are not there yet.
+void add(ObservedColumns& columns, const Component& component) {
+  ObservedColumns more = component.columns;
+  if (component.reports_events) more.push_back(events_column());
   for (const ObservedColumn& column : more)
     if (std::none_of(columns.begin(), columns.end(), [&](const auto& known) { return known.name == column.name; }))
       columns.push_back(column);
@@ -36,7 +50,7 @@ void add(ObservedColumns& columns, const ObservedColumns& more) {
 ObservedColumns all_columns() {
   ObservedColumns columns = standard_columns();
   for (const Catalogue& catalogue : catalogues())
-    for (const Component* component : catalogue.components) add(columns, component->columns);
+    for (const Component* component : catalogue.components) add(columns, *component);
   return columns;
 }
 
@@ -124,7 +138,7 @@ ObservedColumns columns_of(const std::vector<Cell>& plan) {
       const std::string& text = component_of(cell, *axis.kind);
       if (!seen.insert(text).second || (*axis.kind == Kind::model && text == "auto")) continue;
       for (const ComponentText& component : parse_components(*axis.kind, text))
-        add(columns, find_component(*axis.kind, component.name).columns);
+        add(columns, find_component(*axis.kind, component.name));
     }
   }
   return columns;
@@ -168,6 +182,12 @@ std::vector<std::string> convergence_columns(const ObservedColumns& columns) {
   return names;
 }
 
+std::vector<std::string> event_columns() {
+  std::vector<std::string> names = {index_column.name, "seed"};
+  for (const FixedColumn& column : event_fields) names.emplace_back(column.name);
+  return names;
+}
+
 std::string summary_table() {
   Rows rows;
   rows.add(index_column.name, index_column.unit, index_column.text);
@@ -182,6 +202,12 @@ std::string convergence_table() {
   Rows rows;
   rows.add(round_column.name, round_column.unit, round_column.text);
   for (const ObservedColumn& column : all_columns()) rows.add(column.name, column.unit, column.text);
+  return rows.table();
+}
+
+std::string events_table() {
+  Rows rows;
+  for (const FixedColumn& column : event_fields) rows.add(column.name, column.unit, column.text);
   return rows.table();
 }
 

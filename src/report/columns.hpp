@@ -24,6 +24,9 @@ std::vector<std::string> summary_columns(const ObservedColumns& columns = standa
 std::vector<std::string> convergence_columns(
     const ObservedColumns& columns = standard_columns());  ///< a row per cell and evaluation
 
+/// A row per event of a cell, in folders whose summary has the column `events` (events_column).
+std::vector<std::string> event_columns();
+
 /// A column of summary.csv with what it is made from.
 struct Metric {
   SummaryColumn column;
@@ -32,9 +35,10 @@ struct Metric {
 /// In the order of the file. The observed columns must outlive the metrics.
 std::vector<Metric> metrics_of(const ObservedColumns& columns);
 
-/// Markdown tables of the columns of summary.csv and, from the round on, of convergence.csv: name, unit, meaning. Those
-/// that registered components declare are there too.
+/// Markdown tables of the columns of summary.csv and, from the round on, of convergence.csv and events.csv: name, unit,
+/// meaning. Those that registered components declare are there too.
 std::string summary_table();
 std::string convergence_table();
+std::string events_table();
 
 }  // namespace gauntlet

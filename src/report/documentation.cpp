@@ -47,7 +47,10 @@ std::string end_marker(const GeneratedTable& table) { return "<!-- end: " + tabl
 }  // namespace
 
 std::vector<GeneratedTable> documentation_tables() {
-  return {{"keys", keys_table()}, {"summary", summary_table()}, {"convergence", convergence_table()}};
+  return {{"keys", keys_table()},
+          {"summary", summary_table()},
+          {"convergence", convergence_table()},
+          {"events", events_table()}};
 }
 
 std::string markdown_cell(const std::string& text) {

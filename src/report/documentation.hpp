@@ -11,8 +11,8 @@ struct GeneratedTable {
   std::string name, text;
 };
 
-/// The keys of a spec (`keys`) and the columns of the results (`summary`, `convergence`), those that components add
-/// included.
+/// The keys of a spec (`keys`) and the columns of the results (`summary`, `convergence`, `events`), those that
+/// components add included.
 std::vector<GeneratedTable> documentation_tables();
 
 /// The text with a backslash before every vertical bar, which would end the table's cell, and on one line.

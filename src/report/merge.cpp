@@ -22,8 +22,7 @@ struct Union {
   void add(const fs::path& folder) {
     for (auto& [index, cell] : read_cells(folder)) {
       const auto [known, added] = cells.try_emplace(index, cell);
-      if (!added && !failed(cell) && !failed(known->second) &&
-          (known->second.summary != cell.summary || known->second.convergence != cell.convergence))
+      if (!added && !failed(cell) && !failed(known->second) && !(known->second == cell))
         throw UserError("cell " + std::to_string(index) + " has other numbers in '" + origin[index].string() +
                         "' than in '" + folder.string() + "'");
       if (!added && (failed(cell) || !failed(known->second))) continue;

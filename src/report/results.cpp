@@ -75,7 +75,8 @@ ResultsFolder::~ResultsFolder() { ::close(lock_); }
 
 void ResultsFolder::discard() const {
   // Summary rows are what makes cells count, so they go first.
-  for (const char* name : {"summary.csv", "convergence.csv", "timing.csv", "manifest.json", "spec.toml"}) {
+  for (const char* name :
+       {"summary.csv", "convergence.csv", "events.csv", "timing.csv", "manifest.json", "spec.toml"}) {
     std::error_code error;
     fs::remove(path_ / name, error);
     if (error) throw UserError("cannot remove '" + (path_ / name).string() + "': " + error.message());
@@ -98,6 +99,7 @@ void ResultsFolder::resume(const std::map<std::string, std::string>& data) {
   for (const fs::directory_entry& entry : fs::directory_iterator(path_))
     if (std::error_code ignored; entry.path().extension() == ".tmp") fs::remove(entry.path(), ignored);
   write_cells(path_, cells, headers_);
+  if (!headers_.events.empty()) events_ = std::make_unique<AppendFile>(path_ / "events.csv");
   convergence_ = std::make_unique<AppendFile>(path_ / "convergence.csv");
   summary_ = std::make_unique<AppendFile>(path_ / "summary.csv");
 }
@@ -110,13 +112,16 @@ void ResultsFolder::append(const Cell& cell, const CellResult& result, const Obs
   if (cell.index != result.cell)
     throw std::logic_error("results of cell " + std::to_string(result.cell) + " given for cell " +
                            std::to_string(cell.index));
-  adopt(cell.index,
-        {to_string(result.status), summary_row(cell, result, columns), convergence_rows(cell, result, columns)});
+  adopt(cell.index, {to_string(result.status), summary_row(cell, result, columns),
+                     convergence_rows(cell, result, columns), event_rows(cell, result)});
   ++appended_;
 }
 
 void ResultsFolder::adopt(int cell, const StoredCell& rows) {
   if (finished(cell)) throw std::logic_error("results of cell " + std::to_string(cell) + " given twice");
+  if (!rows.events.empty() && !events_)
+    throw std::logic_error("cell " + std::to_string(cell) + " has events, but none of the folder's protocols does");
+  if (events_) events_->append(rows.events);
   convergence_->append(rows.convergence);
   summary_->append(rows.summary);
   status_[cell] = rows.status;
@@ -125,6 +130,7 @@ void ResultsFolder::adopt(int cell, const StoredCell& rows) {
 void ResultsFolder::finish() {
   summary_.reset();
   convergence_.reset();
+  events_.reset();
   write_cells(path_, read_cells(path_), headers_);
 }
 

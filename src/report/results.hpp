@@ -41,7 +41,7 @@ class ResultsFolder {
   /// Takes the rows of a cell that another folder holds, as they are. Errors as append.
   void adopt(int cell, const StoredCell& rows);
 
-  /// Puts both tables in cell order. Call it once, after the last append.
+  /// Puts the tables in cell order. Call it once, after the last append.
   void finish();
 
   /// Fills in what earlier sessions did (`parts`) and the cells this one has done, and writes manifest.json.
@@ -57,7 +57,7 @@ class ResultsFolder {
   std::map<int, std::string> status_;  // of every complete cell
   std::vector<Manifest> earlier_;
   int appended_ = 0;
-  std::unique_ptr<AppendFile> summary_, convergence_;
+  std::unique_ptr<AppendFile> summary_, convergence_, events_;
 };
 
 }  // namespace gauntlet

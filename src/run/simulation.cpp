@@ -12,6 +12,7 @@
 #include "kernels/protocols/adversary.cuh"
 #include "src/cell/components.hpp"
 #include "src/run/cohort.hpp"
+#include "src/run/cohort_results.hpp"
 #include "src/run/roster.hpp"
 #include "src/run/sample_source.hpp"
 
@@ -335,41 +336,31 @@ struct Simulation::State {
     return result;
   }
 
+  bool has_events() const { return protocol->rounds_between_events() > 0; }
+  /// Whether the protocol could lose events in the next round.
+  bool events_due() const { return has_events() && rounds_done % protocol->rounds_between_events() == 0; }
+
   std::vector<CellResult> run(const SimulationHooks& hooks) {
-    std::vector<CellResult> results(static_cast<std::size_t>(count));
-    for (std::size_t c = 0; c < results.size(); ++c) results[c].cell = cells[c].index;
-    int running = count;
-    const auto record = [&] {
-      const std::vector<Evaluation> evaluations = observe();
-      for (std::size_t c = 0; c < results.size(); ++c) {
-        if (results[c].status != CellStatus::ok) continue;
-        results[c].evaluations.push_back(evaluations[c]);
-        const bool finite = std::isfinite(evaluations[c]["test_loss"]) &&
-                            (rounds_done == 0 || std::isfinite(evaluations[c]["aggregate_norm"]));
-        if (finite) continue;
-        results[c].status = CellStatus::diverged;
-        results[c].reason = "not finite at round " + std::to_string(rounds_done);
-        --running;
-      }
-    };
-    record();
+    CohortResults results(cells, has_events());
+    results.add(observe());
     const int rounds = cells.front().rounds, every = cells.front().evaluate_every;
-    while (rounds_done < rounds && running > 0) {
+    while (rounds_done < rounds && results.running()) {
       if (hooks.stop != nullptr && hooks.stop->load()) return {};
       next_round(hooks);
       hooks.round_done(count);
-      if (rounds_done % every == 0 || rounds_done == rounds) {
-        exec.timer().enable(true);
-        {
-          const Phase phase(exec.timer(), "observe");
-          record();
-        }
-        exec.timer().enable(false);
+      const bool evaluated = rounds_done % every == 0 || rounds_done == rounds;
+      if (!evaluated && !events_due()) continue;
+      exec.timer().enable(true);
+      {
+        const Phase phase(exec.timer(), "observe");
+        if (has_events()) results.add(protocol->events());
+        if (evaluated) results.add(observe());
       }
+      exec.timer().enable(false);
     }
-    if (running == 0)
+    if (!results.running())
       for (; rounds_done < rounds; ++rounds_done) hooks.round_done(count);
-    return results;
+    return results.take();
   }
 };
 
@@ -381,7 +372,10 @@ Simulation::~Simulation() = default;
 std::vector<CellResult> Simulation::run(const SimulationHooks& hooks) { return state_->run(hooks); }
 
 void Simulation::advance(int rounds) {
-  for (int t = 0; t < rounds; ++t) state_->next_round({});
+  for (int t = 0; t < rounds; ++t) {
+    state_->next_round({});
+    if (state_->events_due()) (void)state_->protocol->events();
+  }
   state_->exec.synchronize();
 }
 

@@ -278,10 +278,11 @@ TEST_CASE("Damaged rows of timing.csv are dropped and counted, and the others co
 TEST_CASE("results/README.md describes every column as it is declared", "[report]") {
   const std::string readme = raw(source_folder() / "results" / "README.md");
   CHECK(update_tables(readme, "README.md", documentation_tables()) == readme);
-  for (const char* table : {"summary", "convergence"})
+  for (const char* table : {"summary", "convergence", "events"})
     CHECK(contains(readme, "<!-- begin: " + std::string(table) + " -->"));
   auto columns = summary_columns();
   for (const auto& more : {convergence_columns(),
+                           event_columns(),
                            {"device", "step", "rule", "calls", "total_s", "mean_s", "min_s", "bytes", "bytes_per_s"}})
     columns.insert(columns.end(), more.begin(), more.end());
   for (const std::string& column : columns) {

@@ -32,7 +32,8 @@ class RunBench {
   }
   /// What must not depend on how the run came about.
   std::string tables(const std::string& out) const {
-    return file_text(folder_ / out / "summary.csv") + "====\n" + file_text(folder_ / out / "convergence.csv");
+    return file_text(folder_ / out / "summary.csv") + "====\n" + file_text(folder_ / out / "convergence.csv") +
+           file_text(folder_ / out / "events.csv");
   }
 
  private:
