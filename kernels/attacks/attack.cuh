@@ -130,6 +130,7 @@ struct Misconduct {
   bool by_other = false, lazy = true;
   RoundWindow window = {};
 };
+inline constexpr int misconduct_kinds = 8;
 
 class Attack {
  public:

@@ -26,8 +26,9 @@ struct Match {
 
 /// What one cell consists of under a protocol.
 struct Shape {
-  int models = 1;  ///< parameter vectors, each with an equal share of the workers that compute and an aggregate
-  int rows = 0;    ///< padded vectors of d numbers that the protocol keeps; cohorts are sized with it
+  int models = 1;         ///< parameter vectors, each with an equal share of the workers that compute and an aggregate
+  int rows = 0;           ///< padded vectors of d numbers that the protocol keeps; cohorts are sized with it
+  std::size_t bytes = 0;  ///< that it keeps beside them
 };
 
 /// An inbox as a defense is made for it.
@@ -90,6 +91,8 @@ class Protocol {
   virtual ~Protocol() = default;
   /// Why n workers of which f are Byzantine cannot be what the protocol asks for, or empty.
   virtual std::string unmet_workers(int n, int f) const { return (void)n, (void)f, std::string(); }
+  /// Why vectors of d numbers cannot be what n workers exchange, or empty.
+  virtual std::string unmet_parameters(int n, std::int64_t d) const { return (void)n, (void)d, std::string(); }
   /// The sizes of the inboxes and how many Byzantine messages a defense is told of in each, the largest first.
   virtual std::vector<InboxSize> inboxes(int n, int f, int declared) const {
     return (void)f, std::vector<InboxSize>{{n, declared}};
