@@ -29,6 +29,7 @@ struct Misconduct {
   bool by_other = false, lazy = true;
   RoundWindow window = {};
 };
+inline constexpr int misconduct_kinds = 8;
 
 /// What the factory of a protocol attack returns; the rounds follow from its registration.
 inline std::unique_ptr<Misconduct> misconduct(const Misconduct& m) { return std::make_unique<Misconduct>(m); }

@@ -53,6 +53,8 @@ class Estimator {
   virtual std::unique_ptr<BoundEstimator> bind(Exec& exec, const EstimatorJob& job) const = 0;
   /// Whether gradients are taken at an average of the iterates, which then needs rows of its own.
   virtual bool averages() const { return false; }
+  /// Whether a message follows from the model and the round's samples alone, so that another can compute it again.
+  virtual bool repeatable() const { return false; }
   /// What multiplies the learning rate of a round.
   virtual double step_factor(int round) const { return (void)round, 1; }
   /// Padded vectors of d numbers kept per worker beside the message; cohorts are sized with it.

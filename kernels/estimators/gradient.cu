@@ -21,6 +21,7 @@ class Gradient : public Estimator {
     return std::make_unique<BoundGradient>(exec, job, treatment_);
   }
   int rows_per_worker() const override { return treatment_.rows(); }
+  bool repeatable() const override { return !(treatment_.privacy_epsilon < no_limit); }
 
  private:
   GradientTreatment treatment_;

@@ -26,8 +26,9 @@ struct Match {
 
 /// What one cell consists of under a protocol.
 struct Shape {
-  int models = 1;  ///< parameter vectors, each with an equal share of the workers that compute and an aggregate
-  int rows = 0;    ///< padded vectors of d numbers that the protocol keeps; cohorts are sized with it
+  int models = 1;         ///< parameter vectors, each with an equal share of the workers that compute and an aggregate
+  int rows = 0;           ///< padded vectors of d numbers that the protocol keeps; cohorts are sized with it
+  std::size_t bytes = 0;  ///< that it keeps beside them
 };
 
 /// An inbox as a defense is made for it.
@@ -78,6 +79,18 @@ class BoundProtocol {
   /// (Component::columns). Where it measures a standard column in a way of its own, that is the one that counts. Waits
   /// for the result.
   virtual std::vector<Observations> observe() const = 0;
+  /// How many messages of a cell's round are computed again before the models move, for the protocol to compare.
+  virtual int repeats() const { return 0; }
+  /// Whose: the table of the workers' numbers in the back end's memory, each cell's first `repeats()` of `stride`,
+  /// written by exchange(); and where the messages are to be written, [cells][repeats()].
+  struct Repeats {
+    const int* workers = nullptr;
+    int stride = 0;
+    std::vector<float*> messages;
+  };
+  virtual Repeats to_repeat() const { return {}; }
+  /// After they have been.
+  virtual void compare() {}
   /// How many rounds may pass between two calls of events(); 0: there are none.
   virtual int rounds_between_events() const { return 0; }
   /// Per cell, what its checks found since the last call, in order. Waits for the result.
@@ -90,10 +103,14 @@ class Protocol {
   virtual ~Protocol() = default;
   /// Why n workers of which f are Byzantine cannot be what the protocol asks for, or empty.
   virtual std::string unmet_workers(int n, int f) const { return (void)n, (void)f, std::string(); }
+  /// Why vectors of d numbers cannot be what n workers exchange, or empty.
+  virtual std::string unmet_parameters(int n, std::int64_t d) const { return (void)n, (void)d, std::string(); }
   /// The sizes of the inboxes and how many Byzantine messages a defense is told of in each, the largest first.
   virtual std::vector<InboxSize> inboxes(int n, int f, int declared) const {
     return (void)f, std::vector<InboxSize>{{n, declared}};
   }
+  /// Whether messages are computed again, which takes an estimator that can (Estimator::repeatable).
+  virtual bool repeats_messages() const { return false; }
   /// Of a cell of n workers of which f are Byzantine and, with `own`, compute messages, too.
   virtual Shape shape(int n, int f, bool own) const { return (void)n, (void)f, (void)own, Shape{}; }
   /// Why this attack and this defense make no sense together under the protocol, or empty. By default nobody talks to

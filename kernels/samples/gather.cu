@@ -36,8 +36,12 @@ struct GatherSamples {
 
   GAUNTLET_HD void operator()(const Team& team, int i) const {
     const int place = i % streams.batch, unit = i / streams.batch, slot = streams.first_slot + place;
-    const int number = streams.numbers[unit], stream = unit / streams.workers;
-    const auto size = static_cast<std::uint32_t>(streams.shard_sizes[unit]);
+    const int stream = unit / streams.workers, of_stream = unit % streams.workers;
+    const int worker = streams.picks == nullptr
+                           ? unit
+                           : streams.first[stream] + streams.picks[std::int64_t{stream} * streams.stride + of_stream];
+    const int number = streams.numbers[worker];
+    const auto size = static_cast<std::uint32_t>(streams.shard_sizes[worker]);
     const auto round = static_cast<std::uint32_t>(*streams.round);
     const bool server = number == streams.server;
     const std::uint32_t pick =
@@ -45,8 +49,8 @@ struct GatherSamples {
                       : Random(streams.seeds[stream], server ? Purpose::trusted : Purpose::sample,
                                server ? 0 : static_cast<std::uint32_t>(number), round, static_cast<std::uint32_t>(slot))
                             .below(size);
-    const std::int32_t sample = streams.shards[unit][pick];
-    const std::int64_t row = std::int64_t{unit % streams.workers} * streams.batch + place;
+    const std::int32_t sample = streams.shards[worker][pick];
+    const std::int64_t row = std::int64_t{of_stream} * streams.batch + place;
     copy_sample(team, data, sample, inputs[stream] + row * data.features);
     if (team.rank() != 0) return;
     if (data.labels != nullptr) labels[stream][row] = data.labels[sample];

@@ -34,6 +34,18 @@ constexpr const char* files_help =
     "           without --defense and values.npy: writes weights.npy, n x n, the weights of the graph\n"
     "  gauntlet protocol --protocol \"gossip(graph=torus(rows=3, columns=4))\" --byzantine 0 --output out\n"
     "\n"
+    "btard      one step of g peers with the ids 0 to g - 1, the last f Byzantine\n"
+    "           reads sent.npy      g x d: the gradients as they were sent\n"
+    "                 true.npy      g x d: what the peers' seeds give; without it those that were sent\n"
+    "                 direction.npy d: the random direction that statements project on\n"
+    "                 shift.npy     d: added to what the parts' owners publish; without it nothing, as of the next\n"
+    "                 s_lie.npy, r_lie.npy  g x g: added to the statement of row's peer on column's part\n"
+    "                 pairs.npy     k x 2: validator, target\n"
+    "                 accuse.npy    ids that accuse their target whatever they find\n"
+    "           writes aggregate.npy 1 x d, s.npy and r.npy g x g, the true statements, and events.csv\n"
+    "  gauntlet protocol --protocol \"btard(delta_max=10)\" --defense \"centered-clipping(tau=2)\" --byzantine 2 \\\n"
+    "                    --input in --output out\n"
+    "\n"
     "server     is an attack and a defense: gauntlet attack, gauntlet aggregate\n";
 
 int protocol(Options& options) {
@@ -42,15 +54,20 @@ int protocol(Options& options) {
   Exec exec(device.backend, device.device);
   const auto files = run_protocol(exec, options.run);
   make_folder(options.output);
-  for (const ProtocolFile& file : files)
-    write_npy(std::filesystem::path(options.output) / file.name, file.values.data(), file.shape);
+  for (const ProtocolFile& file : files) {
+    const std::filesystem::path path = std::filesystem::path(options.output) / file.name;
+    if (file.shape.empty())
+      update_file(path, file.text);
+    else
+      write_npy(path, file.values.data(), file.shape);
+  }
   return exit_code::done;
 }
 
 Action declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("--protocol", options->run.protocol,
-                 "who aggregates: \"agreement(rounds=3)\" or \"gossip(graph=ring, rounds=5)\"")
+                 "who aggregates: \"agreement(rounds=3)\", \"gossip(graph=ring, rounds=5)\" or btard")
       ->required();
   app.add_option("--defense", options->run.defense, "what with: a rule or a pipeline, \"nnm | krum\"");
   app.add_option("--attack", options->run.attack, "what the Byzantine peers do, where no file says it");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernels/protocols/btard/given.cuh"
 #include "kernels/protocols/given.cuh"
 #include "kernels/protocols/protocol.cuh"
 #include "src/commands/messages_file.hpp"
@@ -125,6 +126,80 @@ std::vector<ProtocolFile> run_gossip(Exec& exec, const ProtocolRun& run, const C
   return {{"values.npy", reading.shape(), gossip_on_given(exec, reading.who(), given)}};
 }
 
+/// The ids in a file, each a peer's.
+std::vector<int> ids(const NpyArray& array, const fs::path& file, int peers) {
+  std::vector<int> result;
+  for (const float value : array.values) {
+    const int id = value >= 0 && value < static_cast<float>(peers) ? static_cast<int>(value) : -1;
+    if (static_cast<float>(id) != value)
+      throw UserError(file.string() + ": found " + std::to_string(value) + "; accepted are ids from 0 to " +
+                      std::to_string(peers - 1));
+    result.push_back(id);
+  }
+  return result;
+}
+
+/// The lines of events.csv; -1 stands for nobody.
+std::string events_text(const std::vector<ProtocolEvent>& events) {
+  std::string text = "check,accuser,accused,part,verdict,banned\n";
+  for (const ProtocolEvent& event : events) {
+    std::string banned;
+    for (const int peer : event.banned) banned += (banned.empty() ? "" : " ") + std::to_string(peer);
+    text += event.check + "," + std::to_string(event.accuser) + "," + std::to_string(event.accused) + "," +
+            std::to_string(event.part) + "," + event.verdict + "," + banned + "\n";
+  }
+  return text;
+}
+
+std::vector<ProtocolFile> run_btard(Exec& exec, const ProtocolRun& run, const ComponentText& protocol) {
+  if (run.defense.empty())
+    throw UserError("--defense: what the owners of parts aggregate with: centered-clipping(tau=1)");
+  if (!run.attack.empty())
+    throw UserError("--attack: protocol btard runs a step that is given; what is sent says what Byzantine peers do");
+  const Input input(run);
+  const NpyArray sent = input.read("sent.npy", {0, 0}, "g x d, the gradients as they were sent");
+  const std::size_t g = sent.shape[0], d = sent.shape[1];
+  if (static_cast<std::size_t>(run.byzantine) >= g)
+    throw UserError("--byzantine " + std::to_string(run.byzantine) + ": '" + (run.input / "sent.npy").string() +
+                    "' has only " + std::to_string(g) + " rows, of which at least one must be honest");
+  GivenStep step;
+  step.g = static_cast<int>(g), step.f = run.byzantine, step.d = static_cast<std::int64_t>(d);
+  step.sent = sent.values.data();
+  const NpyArray direction = input.read("direction.npy", {d}, "d numbers, the random direction");
+  step.direction = direction.values.data();
+  NpyArray truth, shift, s_lie, r_lie;
+  const auto optional = [&](const char* name, const std::vector<std::size_t>& shape, const char* meaning,
+                            NpyArray& array, const float*& values) {
+    if (!input.has(name)) return;
+    array = input.read(name, shape, meaning);
+    values = array.values.data();
+  };
+  optional("true.npy", {g, d}, "g x d, what the seeds give", truth, step.truth);
+  optional("shift.npy", {d}, "d numbers, added to what is published", shift, step.shift);
+  optional("s_lie.npy", {g, g}, "g x g, added to the statement of row's peer on column's part", s_lie, step.s_lie);
+  optional("r_lie.npy", {g, g}, "g x g, added to the distance of row's peer on column's part", r_lie, step.r_lie);
+  if (input.has("pairs.npy")) {
+    const std::vector<int> pairs =
+        ids(input.read("pairs.npy", {0, 2}, "k x 2: validator, target"), run.input / "pairs.npy", step.g);
+    for (std::size_t k = 0; k < pairs.size(); k += 2) {
+      if (std::count(step.validators.begin(), step.validators.end(), pairs[k]) != 0 || pairs[k] == pairs[k + 1])
+        throw UserError((run.input / "pairs.npy").string() + ": a validator checks one other peer; found " +
+                        std::to_string(pairs[k]) + " again");
+      step.validators.push_back(pairs[k]), step.targets.push_back(pairs[k + 1]);
+    }
+  }
+  if (input.has("accuse.npy"))
+    step.accuse =
+        ids(input.read("accuse.npy", {0}, "ids of those who accuse their target"), run.input / "accuse.npy", step.g);
+  StepOutcome outcome = btard_on_given(exec, protocol, run.defense, step);
+  ProtocolFile events{"events.csv", {}, {}};
+  events.text = events_text(outcome.events);
+  return {{"aggregate.npy", {1, d}, std::move(outcome.aggregate)},
+          {"s.npy", {g, g}, std::move(outcome.s)},
+          {"r.npy", {g, g}, std::move(outcome.r)},
+          std::move(events)};
+}
+
 }  // namespace
 
 std::vector<ProtocolFile> run_protocol(Exec& exec, const ProtocolRun& run) {
@@ -132,6 +207,7 @@ std::vector<ProtocolFile> run_protocol(Exec& exec, const ProtocolRun& run) {
   const std::string& name = Registry<Protocol>::find(protocol.name, "protocol").name;
   if (name == "agreement") return run_agreement(exec, run, protocol);
   if (name == "gossip") return run_gossip(exec, run, protocol);
+  if (name == "btard") return run_btard(exec, run, protocol);
   if (name == "server")
     throw UserError("protocol server is no more than an attack on a defense: use gauntlet aggregate or attack");
   throw UserError("protocol " + name + " does not run on given vectors");

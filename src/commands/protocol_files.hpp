@@ -20,8 +20,9 @@ struct ProtocolRun {
 
 struct ProtocolFile {
   std::string name;
-  std::vector<std::size_t> shape;
+  std::vector<std::size_t> shape;  ///< of an .npy file; empty: it is a text
   std::vector<float> values;
+  std::string text = {};
 };
 
 /// The files to be written, and a line on stderr for what single precision loses of those that are read.

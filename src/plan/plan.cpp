@@ -34,6 +34,8 @@ class Checker {
     const auto parts = maker_.parts(cell);
     cell.skipped = parts->protocol->unmet({parts->attack, parts->defense, cell.seed, cell.attack, cell.defense},
                                           cell.workers, cell.byzantine);
+    if (cell.skipped.empty() && parts->protocol->repeats_messages() && !parts->estimator->repeatable())
+      cell.skipped = "recompute=true computes messages again, from samples alone: estimator gradient without noise";
     if (cell.skipped.empty()) cell.parts = parts;
   }
 

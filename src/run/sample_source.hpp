@@ -36,6 +36,10 @@ class SampleSource {
   /// Step 1 of a round: the round's k-th mini-batch of every worker. A batch of the whole share is always the same.
   void draw(int k);
 
+  /// What is drawn of, and which of the streams is each cell's.
+  const SampleStreams& streams() const { return streams_; }
+  const std::vector<int>& stream_of() const { return stream_of_; }
+
   /// Per replica (a model of a cell) where its batch lies, (workers · batch) × features or as long; labels or targets
   /// are empty where the task has none.
   std::vector<const float*> inputs() const { return per_replica(input_rows_); }

@@ -13,6 +13,7 @@
 #include "src/cell/components.hpp"
 #include "src/run/cohort.hpp"
 #include "src/run/cohort_results.hpp"
+#include "src/run/repeat.hpp"
 #include "src/run/roster.hpp"
 #include "src/run/sample_source.hpp"
 
@@ -46,7 +47,8 @@ struct Simulation::State {
 
   std::unique_ptr<BoundEstimator> bound_estimator;
   std::unique_ptr<BoundProtocol> protocol;
-  std::vector<float*> moves;  ///< by replica: the aggregate that moves it
+  std::unique_ptr<Repeat> repeat;  ///< where the protocol compares
+  std::vector<float*> moves;       ///< by replica: the aggregate that moves it
   std::unique_ptr<BoundOptimizer> bound_optimizer;
   std::unique_ptr<EvaluationPass> evaluation;
   std::unique_ptr<DeviationMeter> deviation;
@@ -130,6 +132,8 @@ struct Simulation::State {
           job.gradient.flips.push_back(roster.is_byzantine(number) ? label_flips(*cell.parts->attack)
                                                                    : RoundWindow::none());
     bound_estimator = estimator->bind(exec, job);
+    if (protocol->repeats() > 0)
+      repeat = std::make_unique<Repeat>(exec, cells, *estimator, job, *samples, data, *protocol);
   }
 
   void bind_protocol() {
@@ -223,7 +227,13 @@ struct Simulation::State {
   }
 
   /// Attack and defense.
-  void exchange() { protocol->exchange(protocol->variant(rounds_done)); }
+  void exchange() {
+    protocol->exchange(protocol->variant(rounds_done));
+    if (!repeat) return;
+    const Phase phase(exec.timer(), "recompute");
+    repeat->run();
+    protocol->compare();
+  }
 
   void update() {
     {
