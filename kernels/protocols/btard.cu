@@ -68,22 +68,25 @@ class Btard final : public Protocol {
           directions(exec, council.view(), wiring.d, shifts_any(wiring)) {
       SentRows rows;
       rows.d = wiring.d;
-      rows.m = static_cast<int>(aggregators.inbox(0).base.size());
+      for (std::size_t c = 0; c < wiring.cells.size(); ++c)
+        rows.m = std::max(rows.m, static_cast<int>(aggregators.inbox(c).base.size()));
       rows.direction = directions.z(), rows.shift = directions.shift();
       rows.aggregates = wiring.aggregates;
       std::vector<RoundWindow> flips;
       for (std::size_t c = 0; c < wiring.cells.size(); ++c) {
         const Aggregators::Inbox& inbox = aggregators.inbox(c);
         rows.base.insert(rows.base.end(), inbox.base.begin(), inbox.base.end());
+        rows.base.resize((c + 1) * static_cast<std::size_t>(rows.m), inbox.base.front());
+        rows.widths.push_back(static_cast<int>(inbox.base.size()));
         rows.mixing.push_back(inbox.mixing);
         const Attack* attack = wiring.cells[c].attack.get();
         flips.push_back(attack == nullptr ? RoundWindow::none() : label_flips(*attack));
       }
-      base_rows = rows.m;
-      mixing = {exec, rows.mixing}, label_flip_rounds = {exec, flips};
+      messages = {exec, rows, wiring.honest()}, label_flip_rounds = {exec, flips};
       parts = std::make_unique<PartAggregation>(exec, council.view(), rows);
       if (options.recompute && options.validators > 0)
-        recomputed = std::make_unique<RecomputedGradients>(exec, council.view(), rows, options.clip);
+        recomputed = std::make_unique<RecomputedGradients>(exec, council.view(), rows, options.clip,
+                                                           wiring.own ? wiring.n : wiring.honest());
     }
 
     /// A step of btard; its numbers are those of PROTOCOLS.md and of the paper's Algorithm 1 and 6.
@@ -93,7 +96,7 @@ class Btard final : public Protocol {
       begin_step(exec, view);  // 1, 2
       adversary.act();
       const Phase phase(exec.timer(), "defense", wiring.cells.front().defense_label);
-      mark_forged(exec, view, mixing.data(), base_rows, wiring.own, label_flip_rounds.data());
+      mark_forged(exec, view, messages.view(), wiring.own, label_flip_rounds.data());
       directions.draw();
       parts->run();                   // 3, 5
       abort_commitments(exec, view);  // 4
@@ -102,11 +105,12 @@ class Btard final : public Protocol {
       parts->correct();
       hear_validators(exec, view, 1);  // 9
       draw_validators(exec, view);     // 10
+      if (recomputed) recomputed->choose();
       count_bytes(exec, view, wiring.d);
     }
 
     int repeats() const override { return recomputed ? council.view().rules.validators : 0; }
-    Repeats to_repeat() const override { return {council.view().target, wiring.n, recomputed->messages()}; }
+    Repeats to_repeat() const override { return {recomputed->workers(), recomputed->messages()}; }
     void compare() override { recomputed->compare(); }
 
     std::vector<Observations> observe() const override {
@@ -130,8 +134,7 @@ class Btard final : public Protocol {
     Adversary adversary;
     Council council;
     Directions directions;
-    int base_rows = 0;
-    Array<const double*> mixing;
+    MessageTables messages;
     Array<RoundWindow> label_flip_rounds;
     std::unique_ptr<PartAggregation> parts;
     std::unique_ptr<RecomputedGradients> recomputed;

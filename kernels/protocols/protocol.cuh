@@ -81,11 +81,10 @@ class BoundProtocol {
   virtual std::vector<Observations> observe() const = 0;
   /// How many messages of a cell's round are computed again before the models move, for the protocol to compare.
   virtual int repeats() const { return 0; }
-  /// Whose: the table of the workers' numbers in the back end's memory, each cell's first `repeats()` of `stride`,
-  /// written by exchange(); and where the messages are to be written, [cells][repeats()].
+  /// Whose: the table of the workers' numbers in the back end's memory, [cells][repeats()], written by exchange(); and
+  /// where the messages are to be written, as many rows.
   struct Repeats {
     const int* workers = nullptr;
-    int stride = 0;
     std::vector<float*> messages;
   };
   virtual Repeats to_repeat() const { return {}; }

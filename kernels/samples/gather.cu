@@ -37,9 +37,7 @@ struct GatherSamples {
   GAUNTLET_HD void operator()(const Team& team, int i) const {
     const int place = i % streams.batch, unit = i / streams.batch, slot = streams.first_slot + place;
     const int stream = unit / streams.workers, of_stream = unit % streams.workers;
-    const int worker = streams.picks == nullptr
-                           ? unit
-                           : streams.first[stream] + streams.picks[std::int64_t{stream} * streams.stride + of_stream];
+    const int worker = streams.picks == nullptr ? unit : streams.first[stream] + streams.picks[unit];
     const int number = streams.numbers[worker];
     const auto size = static_cast<std::uint32_t>(streams.shard_sizes[worker]);
     const auto round = static_cast<std::uint32_t>(*streams.round);

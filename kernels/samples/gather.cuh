@@ -29,11 +29,10 @@ struct SampleStreams {
   const int* round = nullptr;                   ///< the round counter, in the back end's memory
   bool whole = false;                           ///< slot s takes sample s of the shard instead of a random one
   int first_slot = 0;                           ///< slots are counted from here: k · batch for the round's k-th batch
-  /// Some workers only, which lie in the back end's memory: the stream's worker w is the one at [first + picks[w]] of
-  /// the tables of workers, whose `first` and whose picks, `stride` apart, each stream has its own. Null: all of them.
-  const std::int32_t* picks = nullptr;
+  /// Some workers only, which lie in the back end's memory: unit u of stream s is the one at [first[s] + picks[u]] of
+  /// the tables of workers. Null: all of them.
+  const std::int32_t* picks = nullptr;  ///< [streams · workers]
   const std::int32_t* first = nullptr;  ///< [streams]
-  int stride = 0;
   int server = -1;  ///< the number of the server, whose draws do not depend on how many workers there are; −1: none
 };
 

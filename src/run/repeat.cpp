@@ -31,7 +31,7 @@ Repeat::Repeat(Exec& exec, const std::vector<Cell>& cells, const Estimator& esti
   first_ = {exec, first}, seeds_ = {exec, seeds};
   streams_.streams = static_cast<int>(count), streams_.workers = protocol.repeats();
   streams_.seeds = seeds_.data();
-  streams_.picks = what.workers, streams_.stride = what.stride, streams_.first = first_.data();
+  streams_.picks = what.workers, streams_.first = first_.data();
 
   const Dataset& dataset = data_->dataset();
   inputs_ = Array<float>(exec, repeated * static_cast<std::size_t>(dataset.features));

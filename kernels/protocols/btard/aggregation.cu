@@ -138,7 +138,7 @@ PartAggregation::PartAggregation(Exec& exec, const CouncilView& council, const S
     if (has_shift) table.push_back(sent.shift[c]);
   }
   table_ = {exec, table};
-  if (!sent.mixing.empty() && sent.mixing.front() != nullptr) mixing_ = {exec, sent.mixing};
+  messages_ = {exec, sent, council.honest()};
   aggregates_ = {exec, sent.aggregates};
   rows_ = {council.cells, static_cast<int>(rows), sent.d, table_.data()};
   parts_ = {council.rules.n, council.parts, sent.d};
@@ -156,7 +156,7 @@ PartAggregation::PartAggregation(Exec& exec, const CouncilView& council, const S
            sent.d,
            has_shift,
            sent.shift_is_exact,
-           mixing_.data(),
+           messages_.view(),
            products_.data(),
            dots_.data(),
            between_.data(),

@@ -47,7 +47,7 @@ StepOutcome btard_on_given(Exec& exec, const ComponentText& protocol, const std:
   SentRows rows;
   rows.d = step.d, rows.m = step.g;
   for (const float* row : sent.pointers()) rows.base.push_back(row);
-  rows.mixing = {nullptr}, rows.direction = {z.row(0)}, rows.aggregates = {aggregate.row(0)};
+  rows.widths = {step.g}, rows.mixing = {nullptr}, rows.direction = {z.row(0)}, rows.aggregates = {aggregate.row(0)};
   if (step.shift != nullptr) {
     shift = rows_of(exec, step.shift, 1, step.d);
     rows.shift = {shift.row(0)}, rows.shift_is_exact = true;

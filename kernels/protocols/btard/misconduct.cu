@@ -81,17 +81,15 @@ struct BeginStep {
 
 struct MarkForged {
   CouncilView council;
-  const double* const* mixing;
-  int m;
+  MixedMessages messages;
   bool own;
   const RoundWindow* flips;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int f = council.rules.f, c = static_cast<int>(index / f),
               peer = council.honest() + static_cast<int>(index % f);
-    const double* row = mixing[c] + std::int64_t{peer} * m;
     bool same = own && !flips[c].holds(*council.round);
-    for (int p = 0; p < m && same; ++p) same = row[p] == (p == peer);
+    for (int p = 0; p < messages.widths[c] && same; ++p) same = messages.mix(c, peer, p) == (p == peer);
     council.record(c).forged[peer] = !same;
   }
 };
@@ -153,10 +151,10 @@ void begin_step(Exec& exec, const CouncilView& council) {
   parallel_for(exec, "begin step", council.cells, BeginStep{council});
 }
 
-void mark_forged(Exec& exec, const CouncilView& council, const double* const* mixing, int m, bool own,
+void mark_forged(Exec& exec, const CouncilView& council, const MixedMessages& messages, bool own,
                  const RoundWindow* flips) {
   parallel_for(exec, "forged gradients", std::int64_t{council.cells} * council.rules.f,
-               MarkForged{council, mixing, m, own, flips});
+               MarkForged{council, messages, own, flips});
 }
 
 void tell_lies(Exec& exec, const CouncilView& council) { parallel_for(exec, "lies", council.cells, TellLies{council}); }

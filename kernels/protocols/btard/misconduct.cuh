@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "kernels/protocols/btard/council.cuh"
+#include "kernels/protocols/btard/aggregation.cuh"
 
 /// What Byzantine peers do in a step of btard besides their gradients, and how the step begins.
 namespace gauntlet {
@@ -11,10 +11,10 @@ namespace gauntlet {
 /// `rows`, which parts are published `shifted` by misconduct.
 void begin_step(Exec& exec, const CouncilView& council);
 
-/// Which Byzantine gradients are not those of their seeds: `mixing` [cells] of n × m, in whose rows the own ones follow
-/// the honest ones if they were computed (`own`); `flips` [cells]: rounds in which these are computed with flipped
-/// labels.
-void mark_forged(Exec& exec, const CouncilView& council, const double* const* mixing, int m, bool own,
+/// Which Byzantine gradients are not those of their seeds: they are mixed of other rows than the own ones, which follow
+/// the honest ones if they were computed (`own`), or these are computed with flipped labels, in the rounds `flips`
+/// [cells].
+void mark_forged(Exec& exec, const CouncilView& council, const MixedMessages& messages, bool own,
                  const RoundWindow* flips);
 
 /// Step 5, after the true statements: false ones on honest owners' parts, and those that cancel the sum of a part that

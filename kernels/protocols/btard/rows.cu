@@ -39,17 +39,30 @@ struct ClipRows {
   }
 };
 
+struct ChooseWorkers {
+  CouncilView council;
+  int senders;
+  int* workers;  ///< [cells][validators]
+
+  GAUNTLET_HD void operator()(std::int64_t index) const {
+    const int c = static_cast<int>(index / council.rules.validators),
+              k = static_cast<int>(index % council.rules.validators);
+    const int target = council.of(council.target, c)[k];
+    workers[index] = k < council.pairs[c] && target < senders ? target : 0;
+  }
+};
+
 /// How the message of a target is mixed of the rows.
 struct WeighTargets {
   CouncilView council;
   int m;
-  const double* const* mixing;  ///< [cells], or null: messages are rows
-  double* weights;              ///< [cells][validators][m]
+  MixedMessages messages;
+  double* weights;  ///< [cells][validators][m]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int p = static_cast<int>(index % m), k = static_cast<int>(index / m % council.rules.validators);
     const int c = static_cast<int>(index / m / council.rules.validators), peer = council.of(council.target, c)[k];
-    weights[index] = mixing == nullptr || council.is_honest(peer) ? p == peer : mixing[c][std::int64_t{peer} * m + p];
+    weights[index] = messages.mix(c, peer, p);
   }
 };
 
@@ -70,13 +83,15 @@ struct FindDifferences {
 
 struct JudgeTargets {
   CouncilView council;
+  int senders;
   int* differs;  ///< [cells][validators]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int c = static_cast<int>(index / council.rules.validators),
               k = static_cast<int>(index % council.rules.validators);
-    if (k < council.pairs[c])
-      council.record(c).forged[council.of(council.target, c)[k]] = static_cast<std::uint8_t>(differs[index]);
+    const int target = council.of(council.target, c)[k];
+    if (k < council.pairs[c] && target < senders)
+      council.record(c).forged[target] = static_cast<std::uint8_t>(differs[index]);
     differs[index] = 0;
   }
 };
@@ -132,23 +147,29 @@ void ClippedGradients::run() {
   parallel_spans(exec_, "clip gradients", count, wiring_.d, ClipRows{from_.data(), to_.data(), squares_.data(), clip_});
 }
 
-RecomputedGradients::RecomputedGradients(Exec& exec, const CouncilView& council, const SentRows& sent, double clip)
+RecomputedGradients::RecomputedGradients(Exec& exec, const CouncilView& council, const SentRows& sent, double clip,
+                                         int senders)
     : exec_(exec),
       council_(council),
       m_(sent.m),
+      senders_(senders),
       clip_(clip),
       again_(exec, std::int64_t{council.cells} * council.rules.validators, sent.d),
       sent_(exec, again_.rows(), sent.d),
       base_(exec, sent.base),
+      messages_(exec, sent, council.honest()),
       again_table_(exec, again_.pointers()),
       sent_table_(exec, sent_.pointers()) {
-  if (!sent.mixing.empty() && sent.mixing.front() != nullptr) mixing_ = {exec, sent.mixing};
   const auto count = static_cast<std::size_t>(again_.rows());
   weights_ = Array<double>(exec, count * static_cast<std::size_t>(m_));
   squares_ = Array<double>(exec, count);
   const Rows rows{static_cast<int>(count), 1, sent.d, again_table_.data()};
   scratch_ = Array<double>(exec, gram_scratch(exec, rows));
-  differs_ = Array<int>(exec, count);
+  differs_ = Array<int>(exec, count), workers_ = Array<int>(exec, count);
+}
+
+void RecomputedGradients::choose() {
+  parallel_for(exec_, "choose targets", again_.rows(), ChooseWorkers{council_, senders_, workers_.data()});
 }
 
 void RecomputedGradients::compare() {
@@ -160,11 +181,11 @@ void RecomputedGradients::compare() {
                    ClipRows{again_table_.data(), again_table_.data(), squares_.data(), clip_});
   }
   parallel_for(exec_, "targets", static_cast<std::int64_t>(weights_.size()),
-               WeighTargets{council_, m_, mixing_.data(), weights_.data()});
+               WeighTargets{council_, m_, messages_.view(), weights_.data()});
   combine(exec_, Rows{count, m_, d, base_.data(), council_.rules.validators}, weights_.data(), m_, sent_table_.data());
   parallel_spans(exec_, "differences", count, d,
                  FindDifferences{again_table_.data(), sent_table_.data(), differs_.data()});
-  parallel_for(exec_, "targets", count, JudgeTargets{council_, differs_.data()});
+  parallel_for(exec_, "targets", count, JudgeTargets{council_, senders_, differs_.data()});
 }
 
 void count_bytes(Exec& exec, const CouncilView& council, std::int64_t d) {

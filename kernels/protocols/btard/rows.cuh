@@ -52,8 +52,12 @@ class ClippedGradients {
 /// if they differ from what was sent in any number. One pass over few rows.
 class RecomputedGradients {
  public:
-  /// Of `sent`, the rows of PartAggregation; `clip` as of ClippedGradients.
-  RecomputedGradients(Exec& exec, const CouncilView& council, const SentRows& sent, double clip);
+  /// Of `sent`, the rows of PartAggregation; `clip` as of ClippedGradients; `senders`: the first peers, who compute.
+  /// Who sends what it never computed is known to.
+  RecomputedGradients(Exec& exec, const CouncilView& council, const SentRows& sent, double clip, int senders);
+  /// When the targets are drawn: whose gradients are computed again, [cells][validators].
+  void choose();
+  const int* workers() const { return workers_.data(); }
   /// [cells][validators] where they are to be written.
   std::vector<float*> messages() { return again_.pointers(); }
   void compare();
@@ -61,14 +65,14 @@ class RecomputedGradients {
  private:
   Exec& exec_;
   CouncilView council_;
-  int m_;
+  int m_, senders_;
   double clip_;
   RowStore again_, sent_;
   Array<const float*> base_;
-  Array<const double*> mixing_;
+  MessageTables messages_;
   Array<float*> again_table_, sent_table_;
   Array<double> weights_, squares_, scratch_;
-  Array<int> differs_;
+  Array<int> differs_, workers_;
 };
 
 /// Adds what a peer sent in this round to the mean over the rounds so far.
