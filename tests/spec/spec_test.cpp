@@ -223,8 +223,8 @@ TEST_CASE("a mistake in a spec is one line with its place and the nearest name")
       {head + "[matrix]\ndefenses = \"nnm + mean\"",
        "spec.toml:3:12: 'nnm + mean': expected '|' or the end, found '+' at position 5"},
       {head + "[matrix]\nattacks = \"ipm + cover-up\"",
-       "spec.toml:3:11: the matrix is empty: all its cells are skipped, the first as 'cover-up' is an attack on peers "
-       "that check each other: protocol btard"},
+       "the matrix is empty: all its cells are skipped, the first as 'cover-up' is an attack on peers that check each "
+       "other: protocol btard"},
       {head + "[matrix]\ndefenses = \"nnm | \"",
        "spec.toml:3:12: 'nnm | ': expected a name, found the end at position 7"},
       {head + "[matrix]\ndefenses = \"nnm\"", "spec.toml:3:12: defense 'nnm': ends without a rule"},
