@@ -159,58 +159,63 @@ inline double multiply_add(double a, double b, double c) {
 #endif
 }
 
-constexpr int width = 512;  ///< columns that the CPU widens at once
-
-/// The products over the columns [begin, end) on the CPU: they are widened to double once, `wide` holding m + 1 rows,
-/// and multiplied in 2 × 2 tiles of rows, eight running sums each.
-void gram_on_cpu(const float* const* table, int m, std::int64_t begin, std::int64_t end, GramPart part, double* wide,
-                 double* out) {
-  constexpr int lanes = 8;
-  std::fill(out, out + static_cast<std::int64_t>(m) * m, 0.0);
-  for (std::int64_t first = begin; first < end; first += width) {
-    const int columns = static_cast<int>(std::min<std::int64_t>(width, end - first));
-    const int filled = (columns + lanes - 1) / lanes * lanes;  // beyond the end another part lies
-    for (int i = 0; i < m; ++i) {
-      double* row = wide + std::int64_t{i} * width;
-      for (int k = 0; k < columns; ++k) row[k] = table[i][first + k];
-      std::fill(row + columns, row + filled, 0.0);
-    }
-    for (int i = 0; i < m; i += 2)
-      for (int j = i; j < (part == GramPart::norms ? std::min(i + 2, m) : m); j += 2) {
-        const double* a = wide + std::int64_t{i} * width;
-        const double* b = wide + std::int64_t{j} * width;
-        double sum[4][lanes] = {};
-        for (int k = 0; k < filled; k += lanes)
-          for (int l = 0; l < lanes; ++l) {
-            sum[0][l] = multiply_add(a[k + l], b[k + l], sum[0][l]);
-            sum[1][l] = multiply_add(a[k + l], b[width + k + l], sum[1][l]);
-            sum[2][l] = multiply_add(a[width + k + l], b[k + l], sum[2][l]);
-            sum[3][l] = multiply_add(a[width + k + l], b[width + k + l], sum[3][l]);
-          }
-        for (int t = 0; t < 4; ++t) {
-          const int row = i + t / 2, column = j + t % 2;
-          if (row >= m || column >= m || row > column || (part == GramPart::norms && row != column)) continue;
-          double total = 0;
-          for (int l = 0; l < lanes; ++l) total += sum[t][l];
-          out[row * m + column] += total;
-        }
+/// The CPU's pass over each part: chunks are widened to double once and multiplied in 2 × 2 tiles of rows, eight
+/// running sums each.
+void gram_on_cpu(const Rows& rows, const Parts& parts, GramPart part, double* products) {
+  constexpr int width = 512, lanes = 8;
+  const int m = rows.m;
+  std::vector<double> wide(static_cast<std::size_t>(m + 1) * width);
+  for (std::int64_t matrix = 0; matrix < std::int64_t{rows.count} * parts.most; ++matrix) {
+    double* out = products + matrix * m * m;
+    std::fill(out, out + static_cast<std::int64_t>(m) * m, 0.0);
+    const int c = static_cast<int>(matrix / parts.most), of_stack = static_cast<int>(matrix % parts.most);
+    const float* const* table = rows.of(c);
+    const std::int64_t end = parts.end(c, of_stack);
+    for (std::int64_t first = parts.begin(c, of_stack); first < end; first += width) {
+      const int columns = static_cast<int>(std::min<std::int64_t>(width, end - first));
+      const int filled = (columns + lanes - 1) / lanes * lanes;  // beyond the end another part lies
+      for (int i = 0; i < m; ++i) {
+        double* row = &wide[static_cast<std::size_t>(i) * width];
+        for (int k = 0; k < columns; ++k) row[k] = table[i][first + k];
+        std::fill(row + columns, row + filled, 0.0);
       }
+      for (int i = 0; i < m; i += 2)
+        for (int j = i; j < (part == GramPart::norms ? std::min(i + 2, m) : m); j += 2) {
+          const double* a = &wide[static_cast<std::size_t>(i) * width];
+          const double* b = &wide[static_cast<std::size_t>(j) * width];
+          double sum[4][lanes] = {};
+          for (int k = 0; k < filled; k += lanes)
+            for (int l = 0; l < lanes; ++l) {
+              sum[0][l] = multiply_add(a[k + l], b[k + l], sum[0][l]);
+              sum[1][l] = multiply_add(a[k + l], b[width + k + l], sum[1][l]);
+              sum[2][l] = multiply_add(a[width + k + l], b[k + l], sum[2][l]);
+              sum[3][l] = multiply_add(a[width + k + l], b[width + k + l], sum[3][l]);
+            }
+          for (int t = 0; t < 4; ++t) {
+            const int row = i + t / 2, column = j + t % 2;
+            if (row >= m || column >= m || row > column || (part == GramPart::norms && row != column)) continue;
+            double total = 0;
+            for (int l = 0; l < lanes; ++l) total += sum[t][l];
+            out[row * m + column] += total;
+          }
+        }
+    }
+    for (int i = 0; i < m; ++i)
+      for (int j = 0; j < i; ++j) out[i * m + j] = out[j * m + i];
   }
-  for (int i = 0; i < m; ++i)
-    for (int j = 0; j < i; ++j) out[i * m + j] = out[j * m + i];
 }
 
 void products_of(Exec& exec, const Rows& rows, const Parts& parts, GramPart part, double* scratch, double* products) {
-  const std::int64_t entries = std::int64_t{rows.m} * rows.m;
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
+    const std::int64_t entries = std::int64_t{rows.m} * rows.m;
     constexpr int limit = 65535;  // of a grid's third dimension
     if (rows.count > limit) {
       const Rows first{limit, rows.m, rows.d, rows.row}, rest{rows.count - limit, rows.m, rows.d, rows.of(limit)};
       const Parts later{parts.most, parts.count == nullptr ? nullptr : parts.count + limit, parts.d};
       products_of(exec, first, parts, part, scratch, products);
       return products_of(exec, rest, later, part, scratch + part_gram_scratch(exec, first, parts),
-                         products + limit * parts.most * entries);
+                         products + std::int64_t{limit} * parts.most * entries);
     }
     const int tiles = (rows.m + tile - 1) / tile;
     const dim3 grid(static_cast<unsigned>(parts.most_pieces(chunk)), static_cast<unsigned>(tiles * (tiles + 1) / 2),
@@ -219,16 +224,13 @@ void products_of(Exec& exec, const Rows& rows, const Parts& parts, GramPart part
       launch_tiles<true>(exec, rows, parts, (rows.m + 7) / 8, grid, tiles, scratch);
     else
       launch_tiles<false>(exec, rows, parts, 4, grid, tiles, scratch);
-    parallel_for(exec, "gram chunks", rows.count * parts.most * entries,
+    parallel_for(exec, "gram chunks", std::int64_t{rows.count} * parts.most * entries,
                  ReduceChunks{scratch, products, rows.m, parts, part});
     return;
   }
 #endif
   (void)exec, (void)scratch;
-  std::vector<double> wide(static_cast<std::size_t>(rows.m + 1) * width);
-  for (int c = 0; c < rows.count; ++c)
-    for (int j = 0; j < parts.most; ++j, products += entries)
-      gram_on_cpu(rows.of(c), rows.m, parts.begin(c, j), parts.end(c, j), part, wide.data(), products);
+  gram_on_cpu(rows, parts, part, products);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/passes/parts.cuh"
 
+#include <algorithm>
+
 #include "kernels/exec/launch.cuh"
 
 namespace gauntlet {
@@ -28,8 +30,11 @@ struct Combine {
       const float* x = table[p] + k;
       for (int l = 0; l < span_width; ++l) sum[l] += w[p] * x[l];
     }
-    for (int l = 0; l < span_width; ++l)
-      if (from <= l && l < to) out[c][k + l] = static_cast<float>(sum[l]);
+    if (from == 0 && to == span_width)
+      for (int l = 0; l < span_width; ++l) out[c][k + l] = static_cast<float>(sum[l]);
+    else
+      for (int l = 0; l < span_width; ++l)
+        if (from <= l && l < to) out[c][k + l] = static_cast<float>(sum[l]);
   }
 
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
@@ -44,7 +49,7 @@ struct Combine {
   }
 };
 
-/// One team: the dots of one piece of a vector. A member takes every size-th span of columns.
+/// One team: the dots of one piece of a vector. A member takes every size-th group of four columns.
 struct DotPiece {
   Rows rows;
   Parts parts;
@@ -59,16 +64,11 @@ struct DotPiece {
     const float* y = vectors[c] + piece.begin;
     for (int p = 0; p <= rows.m; ++p) {
       const float* x = p < rows.m ? rows.of(c)[p] + piece.begin : y;
-      const double total = team.sum((columns + span_width - 1) / span_width, [=](int s) {
-        constexpr int lanes = 4;
-        const int first = s * span_width, last = first + span_width < columns ? first + span_width : columns;
-        double part[lanes] = {};
-        int k = first;
-        for (; k + lanes <= last; k += lanes)
-          for (int t = 0; t < lanes; ++t) part[t] += static_cast<double>(x[k + t]) * static_cast<double>(y[k + t]);
-        for (int t = 0; t < lanes; ++t)
-          if (k + t < last) part[t] += static_cast<double>(x[k + t]) * static_cast<double>(y[k + t]);
-        return (part[0] + part[1]) + (part[2] + part[3]);
+      const double total = team.sum((columns + 3) / 4, [=](int group) {
+        double product[4] = {};
+        for (int l = 0, k = 4 * group; l < 4; ++l, ++k)
+          if (k < columns) product[l] = static_cast<double>(x[k]) * static_cast<double>(y[k]);
+        return (product[0] + product[1]) + (product[2] + product[3]);
       });
       if (team.rank() == 0) partial[std::int64_t{index} * (rows.m + 1) + p] = total;
     }
@@ -87,6 +87,44 @@ struct ReduceDots {
   }
 };
 
+/// Adds the dots of four rows with y over a piece, on the CPU: y is widened once for all of them, and their sums do not
+/// wait for one another.
+void dot_rows(const float* const (&x)[4], const float* y, const Piece& piece, double (&dots)[4]) {
+  using Four = double __attribute__((vector_size(32)));
+  constexpr int run = 128;
+  for (std::int64_t first = piece.begin; first < piece.end; first += run) {
+    const std::int64_t last = std::min(first + run, piece.end);
+    Four sum[4] = {};
+    std::int64_t k = first;
+    for (; k + 4 <= last; k += 4) {
+      const Four v{y[k], y[k + 1], y[k + 2], y[k + 3]};
+      for (int r = 0; r < 4; ++r) sum[r] += Four{x[r][k], x[r][k + 1], x[r][k + 2], x[r][k + 3]} * v;
+    }
+    for (int r = 0; r < 4; ++r) {
+      for (int l = 0; k + l < last; ++l) sum[r][l] += static_cast<double>(x[r][k + l]) * y[k + l];
+      dots[r] += (sum[r][0] + sum[r][1]) + (sum[r][2] + sum[r][3]);
+    }
+  }
+}
+
+void dots_on_cpu(const Rows& rows, const Parts& parts, const float* const* vectors, double* dots) {
+  const int m = rows.m;
+  std::fill(dots, dots + std::int64_t{rows.count} * parts.most * (m + 1), 0.0);
+  for (int c = 0; c < rows.count; ++c)
+    for (int index = 0; index < parts.most_pieces(dot_piece); ++index) {
+      const Piece piece = parts.piece(c, index, dot_piece);
+      if (piece.begin == piece.end) continue;
+      double* out = dots + (std::int64_t{c} * parts.most + piece.part) * (m + 1);
+      for (int p = 0; p <= m; p += 4) {
+        const float* x[4];
+        for (int r = 0; r < 4; ++r) x[r] = p + r < m ? rows.of(c)[p + r] : vectors[c];
+        double sums[4] = {};
+        dot_rows(x, vectors[c], piece, sums);
+        for (int r = 0; r < 4 && p + r <= m; ++r) out[p + r] += sums[r];
+      }
+    }
+}
+
 }  // namespace
 
 void part_combine(Exec& exec, const Rows& rows, const Parts& parts, const double* weights, int stride,
@@ -94,12 +132,13 @@ void part_combine(Exec& exec, const Rows& rows, const Parts& parts, const double
   parallel_spans(exec, "combine", rows.count, rows.d, Combine{rows, parts, weights, stride, out, only});
 }
 
-std::size_t part_dot_scratch(const Exec&, const Rows& rows, const Parts& parts) {
-  return static_cast<std::size_t>(rows.count) * parts.most_pieces(dot_piece) * (rows.m + 1);
+std::size_t part_dot_scratch(const Exec& exec, const Rows& rows, const Parts& parts) {
+  return exec.cuda() ? static_cast<std::size_t>(rows.count) * parts.most_pieces(dot_piece) * (rows.m + 1) : 0;
 }
 
 void part_dots(Exec& exec, const Rows& rows, const Parts& parts, const float* const* vectors, double* scratch,
                double* dots) {
+  if (!exec.cuda()) return dots_on_cpu(rows, parts, vectors, dots);
   const int pieces = rows.count * parts.most_pieces(dot_piece);
   for_teams(exec, "dots", pieces, 256, DotPiece{rows, parts, vectors, scratch});
   parallel_for(exec, "dot pieces", std::int64_t{rows.count} * parts.most * (rows.m + 1),
