@@ -34,8 +34,8 @@ FLOORS = [
 ]
 
 # A component is one file that nobody includes, so that deleting it deletes the component and nothing else.
-COMPONENTS = ["kernels/attacks/messages", "kernels/defenses/rules", "kernels/defenses/pre_aggregators",
-              "kernels/defenses/meta_aggregators"]
+COMPONENTS = ["kernels/attacks/messages", "kernels/attacks/protocol", "kernels/defenses/rules",
+              "kernels/defenses/pre_aggregators", "kernels/defenses/meta_aggregators"]
 
 GENERATED = "gauntlet/"  # headers that the build writes
 ROOM_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -86,6 +86,22 @@ TEST_CASE("a plan makes every component once for its text, n and f, and the cell
   CHECK(contains(user_error([&] { with_parts(skipped[1]); }), "krum needs n > 2f"));
 }
 
+TEST_CASE("an attack is made together with the protocol attacks that are joined to it", "[axes]") {
+  const std::vector<Cell> plan =
+      plan_of("[workers]\nbyzantine = [0, 2]\n[matrix]\nattacks = ['ipm', 'ipm + cover-up(by=other) + eliminate']\n");
+  REQUIRE(plan.size() == 4);
+  CHECK(plan[1].skipped.empty());  // nobody attacks
+  CHECK(plan[2].skipped.empty());
+  CHECK(plan[3].attack == "ipm + cover-up(by=other) + eliminate");
+  CHECK(plan[3].skipped == "'cover-up' is an attack on peers that check each other: protocol btard");
+  const auto parts = ComponentMaker().parts(plan[3]);
+  REQUIRE(parts->attack->misconduct.size() == 2);
+  CHECK(parts->attack->misconduct[0].by_other);
+  CHECK(user_error([] { ComponentMaker().made(Kind::attack, "fang-krum + cover-up", 5, 2); }).empty());
+  CHECK(ComponentMaker().made(Kind::attack, "cover-up + fang-krum", 5, 2).unmet ==
+        "fang-krum needs n > 2f + 2 (n = 5, f = 2)");
+}
+
 TEST_CASE("an optimizer's own rate may depend on n", "[axes]") {
   const auto plan =
       plan_of("[workers]\nhonest = [4, 8]\nbyzantine = 0\n[training]\noptimizer = 'sgd(learning_rate=1/n)'");
@@ -115,6 +131,7 @@ TEST_CASE("the columns of a plan are the standard ones and what its components d
   std::vector<std::string> standard;
   for (const ObservedColumn& column : standard_columns()) standard.push_back(column.name);
   CHECK(declared == standard);  // the columns of signsgd-fd are among them
+  CHECK(columns_of(plan_of("[matrix]\nattacks = ['none', 'ipm + cover-up']")).size() == standard.size());
   const auto& rule = catalogue(Kind::defense).find("signsgd-fd");
   REQUIRE(rule.columns.size() == 2);
   CHECK(rule.columns[0].name == "worker_weights");

@@ -65,7 +65,7 @@ TEST_CASE("the README lists what the program has") {
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   CHECK(update_tables(text, "README.md", tables_of(catalogues())) == text);
   CHECK(update_tables(text, "README.md", documentation_tables()) == text);
-  for (const char* kind : {"attacks", "defenses", "keys"})
+  for (const char* kind : {"attacks", "protocol-attacks", "defenses", "keys"})
     CHECK(contains(text, std::string("<!-- begin: ") + kind + " -->"));
 }
 

@@ -145,7 +145,7 @@ TEST_CASE("combine, dots and moments agree with naive sums and leave padding zer
       const Array<float*> outs(*exec, out.pointers());
       combine(*exec, x.view(), device_weights.data(), shape.m, outs.data());
       moments(*exec, x.view(), shape.m, outs.data() + cells, outs.data() + 2 * cells);
-      Array<double> scratch(*exec, dot_scratch(x.view())), products(*exec, cells * (shape.m + 1));
+      Array<double> scratch(*exec, dot_scratch(*exec, x.view())), products(*exec, cells * (shape.m + 1));
       dots(*exec, x.view(), outs.data(), scratch.data(), products.data());
       const std::vector<double> got = products.download();
       for (int c = 0; c < shape.cells; ++c) {

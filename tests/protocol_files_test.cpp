@@ -57,6 +57,8 @@ TEST_CASE("a folder for agreement: what is missing, does not fit or is said twic
   CHECK(contains(error("ipm"), "delivered.npy says already what is sent"));
   std::filesystem::remove(given.folder / "delivered.npy");
   CHECK(error("ipm").empty());
+  CHECK(error("ipm + cover-up") ==
+        "protocol agreement: 'cover-up' is an attack on peers that check each other: protocol btard");
   CHECK(contains(error("ipm", "agreement"), "rounds=auto follows the rounds of a training; give a number"));
   CHECK(contains(error("sign-flip"), "own.npy"));
   given.write("own.npy", {1, 4});

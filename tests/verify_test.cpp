@@ -106,6 +106,9 @@ TEST_CASE("verify takes one component as it is written, and says what it does no
   const CommandResult unknown = run_command({"verify", "--rule", "krmu"});
   CHECK(unknown.exit_code == 2);
   CHECK(contains(unknown.err, "unknown defense or attack 'krmu'; did you mean 'krum'?"));
+  const CommandResult misconduct = run_command({"verify", "--rule", "cover-up"});
+  CHECK(misconduct.exit_code == 2);
+  CHECK(contains(misconduct.err, "'cover-up' is an attack on peers that check each other: protocol btard"));
   const CommandResult bad = run_command({"verify", "--rule", "trimmed-mean(trim=9)"});
   CHECK(bad.exit_code == 2);
   CHECK(contains(bad.err, "trim = 9 is out of range"));

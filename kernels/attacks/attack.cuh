@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/attacks/misconduct.hpp"
 #include "kernels/exec/array.cuh"
 #include "kernels/exec/launch.cuh"
 #include "kernels/exec/philox.cuh"
-#include "kernels/exec/round_window.cuh"
 #include "kernels/passes/passes.cuh"
 #include "kernels/registry/registry.hpp"
 
@@ -111,26 +111,6 @@ struct Conduct {
   bool is_plain() const { return equivocation == Equivocation::none && silence == 0 && !resend; }
 };
 
-/// What Byzantine peers do where a protocol checks its peers (btard), besides what they send: a protocol attack, joined
-/// to an attack with ` + `. Plain data, for kernels.
-struct Misconduct {
-  enum class Kind {
-    wrong_aggregation,  ///< an owner shifts its part by `size` times tau in a random direction
-    cover_up,           ///< the sum of the statements on such a part is cancelled in one of them: the owner's or, with
-                        ///< `by_other`, another Byzantine peer's
-    false_statement,    ///< `size` times tau is added to statements on honest owners' parts
-    false_accusation,   ///< a validator accuses an honest target, with `probability`
-    equivocation,       ///< one peer a round signs two messages for one slot
-    commit_abort,       ///< one peer a round does not reveal what it committed to
-    eliminate,          ///< with `probability`, one peer a round sends an honest owner a part that is not its hash
-    lazy_validator,     ///< validators report nothing (`lazy`), or do their duty
-  };
-  Kind kind;
-  double size = 0, probability = 1;
-  bool by_other = false, lazy = true;
-  RoundWindow window = {};
-};
-
 class Attack {
  public:
   virtual ~Attack() = default;
@@ -160,9 +140,7 @@ struct RegisteredAttack {
   explicit RegisteredAttack(Describe describe) {
     Registered<Attack>([&](Entry<Attack>& entry) {
       describe(entry);
-      entry.parameters.push_back(count("start", "0", "first round in which the attack acts"));
-      entry.parameters.push_back(count("stop", "0", "first round in which it no longer does; 0: never"));
-      entry.parameters.push_back(count("every", "1", "acts in every such round after the first", 1));
+      add_window(entry.parameters);
       entry.parameters.push_back(word("state", "follow",
                                       "under agreement, the own vector after a sub-round: follow: what the defense "
                                       "makes of all own vectors; resend: the first one",
@@ -184,7 +162,7 @@ struct RegisteredAttack {
                                                                     : Equivocation::none;
         attack->conduct.silence = a.number("silence");
         attack->conduct.resend = a.is("state", "resend");
-        attack->window = {a.count("start"), a.count("stop"), a.count("every")};
+        attack->window = window_of(a);
         return attack;
       };
     });

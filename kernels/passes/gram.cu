@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/exec/launch.cuh"
+#include "kernels/passes/parts.cuh"
 #include "kernels/passes/passes.cuh"
 
 namespace gauntlet {
@@ -10,9 +11,10 @@ namespace gauntlet {
 namespace {
 
 /// Columns that one partial sum covers. It depends on nothing, so a cell's sums are the same alone and in a batch.
-constexpr std::int64_t chunk = 2048;
+constexpr int chunk = 2048;
 
-int chunks_of(std::int64_t d) { return static_cast<int>((d + chunk - 1) / chunk); }
+/// A Gram matrix of whole vectors is that of their only part.
+Parts whole(const Rows& rows) { return {1, nullptr, rows.d}; }
 
 #if GAUNTLET_CUDA
 constexpr int warps = 8;
@@ -42,11 +44,21 @@ __device__ double part_of(const float4& v, int step) {
   return static_cast<double>(step == 0 ? v.x : step == 1 ? v.y : step == 2 ? v.z : v.w);
 }
 
+/// Keeps those of the columns [k, k + 4) that lie in the piece: beyond its ends other parts lie.
+__device__ void mask(float4& v, std::int64_t k, const Piece& piece) {
+  if (k < piece.begin || k >= piece.end) v.x = 0;
+  if (k + 1 < piece.begin || k + 1 >= piece.end) v.y = 0;
+  if (k + 2 < piece.begin || k + 2 >= piece.end) v.z = 0;
+  if (k + 3 < piece.begin || k + 3 >= piece.end) v.w = 0;
+}
+
 /// One block: the products of rows [32 I, 32 I + 32) with rows [32 J, 32 J + 32) over one chunk of columns. Every warp
 /// takes every eighth group of 16 columns; a lane loads four neighbouring floats of one row of each fragment.
 template <int Fragments, bool Diagonal>
-__global__ void __launch_bounds__(warps * 32) gram_kernel(Rows rows, int tiles, double* partial) {
+__global__ void __launch_bounds__(warps * 32) gram_kernel(Rows rows, Parts parts, int tiles, double* partial) {
   const int c = blockIdx.z;
+  const Piece piece = parts.piece(c, blockIdx.x, chunk);
+  if (piece.begin == piece.end) return;
   int left = 0, right = blockIdx.y;  // blockIdx.y counts the tiles of the upper triangle, row by row
   while (right >= tiles - left) right -= tiles - left, ++left;
   right += left;
@@ -62,16 +74,21 @@ __global__ void __launch_bounds__(warps * 32) gram_kernel(Rows rows, int tiles, 
     b_rows[r] = j < rows.m ? table[j] : nullptr;
   }
   double sums[Fragments][Fragments][2] = {};
-  const std::int64_t first = std::int64_t{blockIdx.x} * chunk;
-  const std::int64_t last = min(first + chunk, (rows.d + 15) / 16 * 16);
-  // The bound is the warp's, not the lane's: the tensor cores need all lanes in every step.
-  for (std::int64_t group = first + 16 * warp; group < last; group += 16 * warps) {
+  // The bounds are the warp's, not the lane's: the tensor cores need all lanes in every step.
+  for (std::int64_t group = piece.begin / 16 * 16 + 16 * warp; group < piece.end; group += 16 * warps) {
     const std::int64_t k = group + 4 * (lane % 4);
     float4 a[Fragments], b[Fragments];
 #pragma unroll
     for (int r = 0; r < Fragments; ++r) a[r] = load_row(a_rows[r], k);
 #pragma unroll
     for (int r = 0; r < Fragments; ++r) b[r] = Diagonal ? a[r] : load_row(b_rows[r], k);
+    if (group < piece.begin || group + 16 > piece.end) {
+#pragma unroll
+      for (int r = 0; r < Fragments; ++r) {
+        mask(a[r], k, piece);
+        mask(b[r], k, piece);
+      }
+    }
     __syncwarp();
 #pragma unroll
     for (int step = 0; step < 4; ++step)
@@ -104,29 +121,31 @@ __global__ void __launch_bounds__(warps * 32) gram_kernel(Rows rows, int tiles, 
 }
 
 template <bool Diagonal>
-void launch_tiles(Exec& exec, const Rows& rows, int fragments, dim3 grid, int tiles, double* partial) {
+void launch_tiles(Exec& exec, const Rows& rows, const Parts& parts, int fragments, dim3 grid, int tiles,
+                  double* partial) {
   constexpr decltype(&gram_kernel<1, Diagonal>) kernels[] = {gram_kernel<1, Diagonal>, gram_kernel<2, Diagonal>,
                                                              gram_kernel<3, Diagonal>, gram_kernel<4, Diagonal>};
-  launch(exec, "gram", {grid, warps * 32}, kernels[fragments - 1], rows, tiles, partial);
+  launch(exec, "gram", {grid, warps * 32}, kernels[fragments - 1], rows, parts, tiles, partial);
 }
 #endif
 
-/// Adds the chunks' sums in order and mirrors the upper triangle, or keeps the diagonal alone.
+/// Adds the sums of each part's chunks in order and mirrors the upper triangle, or keeps the diagonal alone.
 struct ReduceChunks {
   const double* partial;
   double* products;
-  int m, chunks;
+  int m;
+  Parts parts;
   GramPart part;
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
-    const std::int64_t entries = std::int64_t{m} * m, c = index / entries, entry = index % entries;
+    const std::int64_t entries = std::int64_t{m} * m, matrix = index / entries, entry = index % entries;
     const std::int64_t i = entry / m, j = entry % m;
     if (i > j) return;
     double total = 0;
     if (part == GramPart::full || i == j)
-      for (int k = 0; k < chunks; ++k) total += partial[(c * chunks + k) * entries + entry];
-    products[c * entries + entry] = total;
-    products[c * entries + j * m + i] = total;
+      total = parts.sum_pieces(matrix, chunk, [&](std::int64_t k) { return partial[k * entries + entry]; });
+    products[matrix * entries + entry] = total;
+    products[matrix * entries + j * m + i] = total;
   }
 };
 
@@ -140,75 +159,92 @@ inline double multiply_add(double a, double b, double c) {
 #endif
 }
 
-/// The CPU's pass: chunks are widened to double once and multiplied in 2 × 2 tiles of rows, eight running sums each.
-void gram_on_cpu(const Rows& rows, GramPart part, double* products) {
-  constexpr int width = 512, lanes = 8;
-  const int m = rows.m;
-  std::vector<double> wide(static_cast<std::size_t>(m + 1) * width);
-  for (int c = 0; c < rows.count; ++c) {
-    double* out = products + static_cast<std::int64_t>(c) * m * m;
-    std::fill(out, out + static_cast<std::int64_t>(m) * m, 0.0);
-    const float* const* table = rows.of(c);
-    for (std::int64_t first = 0; first < rows.d; first += width) {
-      const int columns = static_cast<int>(std::min<std::int64_t>(width, padded(rows.d) - first));
-      for (int i = 0; i < m; ++i)
-        for (int k = 0; k < columns; ++k) wide[static_cast<std::size_t>(i) * width + k] = table[i][first + k];
-      for (int i = 0; i < m; i += 2)
-        for (int j = i; j < (part == GramPart::norms ? std::min(i + 2, m) : m); j += 2) {
-          const double* a = &wide[static_cast<std::size_t>(i) * width];
-          const double* b = &wide[static_cast<std::size_t>(j) * width];
-          double sum[4][lanes] = {};
-          for (int k = 0; k < columns; k += lanes)
-            for (int l = 0; l < lanes; ++l) {
-              sum[0][l] = multiply_add(a[k + l], b[k + l], sum[0][l]);
-              sum[1][l] = multiply_add(a[k + l], b[width + k + l], sum[1][l]);
-              sum[2][l] = multiply_add(a[width + k + l], b[k + l], sum[2][l]);
-              sum[3][l] = multiply_add(a[width + k + l], b[width + k + l], sum[3][l]);
-            }
-          for (int t = 0; t < 4; ++t) {
-            const int row = i + t / 2, column = j + t % 2;
-            if (row >= m || column >= m || row > column || (part == GramPart::norms && row != column)) continue;
-            double total = 0;
-            for (int l = 0; l < lanes; ++l) total += sum[t][l];
-            out[row * m + column] += total;
-          }
-        }
+constexpr int width = 512;  ///< columns that the CPU widens at once
+
+/// The products over the columns [begin, end) on the CPU: they are widened to double once, `wide` holding m + 1 rows,
+/// and multiplied in 2 × 2 tiles of rows, eight running sums each.
+void gram_on_cpu(const float* const* table, int m, std::int64_t begin, std::int64_t end, GramPart part, double* wide,
+                 double* out) {
+  constexpr int lanes = 8;
+  std::fill(out, out + static_cast<std::int64_t>(m) * m, 0.0);
+  for (std::int64_t first = begin; first < end; first += width) {
+    const int columns = static_cast<int>(std::min<std::int64_t>(width, end - first));
+    const int filled = (columns + lanes - 1) / lanes * lanes;  // beyond the end another part lies
+    for (int i = 0; i < m; ++i) {
+      double* row = wide + std::int64_t{i} * width;
+      for (int k = 0; k < columns; ++k) row[k] = table[i][first + k];
+      std::fill(row + columns, row + filled, 0.0);
     }
-    for (int i = 0; i < m; ++i)
-      for (int j = 0; j < i; ++j) out[i * m + j] = out[j * m + i];
+    for (int i = 0; i < m; i += 2)
+      for (int j = i; j < (part == GramPart::norms ? std::min(i + 2, m) : m); j += 2) {
+        const double* a = wide + std::int64_t{i} * width;
+        const double* b = wide + std::int64_t{j} * width;
+        double sum[4][lanes] = {};
+        for (int k = 0; k < filled; k += lanes)
+          for (int l = 0; l < lanes; ++l) {
+            sum[0][l] = multiply_add(a[k + l], b[k + l], sum[0][l]);
+            sum[1][l] = multiply_add(a[k + l], b[width + k + l], sum[1][l]);
+            sum[2][l] = multiply_add(a[width + k + l], b[k + l], sum[2][l]);
+            sum[3][l] = multiply_add(a[width + k + l], b[width + k + l], sum[3][l]);
+          }
+        for (int t = 0; t < 4; ++t) {
+          const int row = i + t / 2, column = j + t % 2;
+          if (row >= m || column >= m || row > column || (part == GramPart::norms && row != column)) continue;
+          double total = 0;
+          for (int l = 0; l < lanes; ++l) total += sum[t][l];
+          out[row * m + column] += total;
+        }
+      }
   }
+  for (int i = 0; i < m; ++i)
+    for (int j = 0; j < i; ++j) out[i * m + j] = out[j * m + i];
 }
 
-}  // namespace
-
-std::size_t gram_scratch(const Exec& exec, const Rows& rows) {
-  return exec.cuda() ? static_cast<std::size_t>(rows.count) * chunks_of(rows.d) * rows.m * rows.m : 0;
-}
-
-void gram(Exec& exec, const Rows& rows, GramPart part, double* scratch, double* products) {
+void products_of(Exec& exec, const Rows& rows, const Parts& parts, GramPart part, double* scratch, double* products) {
+  const std::int64_t entries = std::int64_t{rows.m} * rows.m;
 #if GAUNTLET_CUDA
   if (exec.cuda()) {
     constexpr int limit = 65535;  // of a grid's third dimension
     if (rows.count > limit) {
       const Rows first{limit, rows.m, rows.d, rows.row}, rest{rows.count - limit, rows.m, rows.d, rows.of(limit)};
-      gram(exec, first, part, scratch, products);
-      return gram(exec, rest, part, scratch + gram_scratch(exec, first),
-                  products + std::int64_t{limit} * rows.m * rows.m);
+      const Parts later{parts.most, parts.count == nullptr ? nullptr : parts.count + limit, parts.d};
+      products_of(exec, first, parts, part, scratch, products);
+      return products_of(exec, rest, later, part, scratch + part_gram_scratch(exec, first, parts),
+                         products + limit * parts.most * entries);
     }
-    const int tiles = (rows.m + tile - 1) / tile, chunks = chunks_of(rows.d);
-    const dim3 grid(static_cast<unsigned>(chunks), static_cast<unsigned>(tiles * (tiles + 1) / 2),
+    const int tiles = (rows.m + tile - 1) / tile;
+    const dim3 grid(static_cast<unsigned>(parts.most_pieces(chunk)), static_cast<unsigned>(tiles * (tiles + 1) / 2),
                     static_cast<unsigned>(rows.count));
     if (tiles == 1)
-      launch_tiles<true>(exec, rows, (rows.m + 7) / 8, grid, tiles, scratch);
+      launch_tiles<true>(exec, rows, parts, (rows.m + 7) / 8, grid, tiles, scratch);
     else
-      launch_tiles<false>(exec, rows, 4, grid, tiles, scratch);
-    parallel_for(exec, "gram chunks", std::int64_t{rows.count} * rows.m * rows.m,
-                 ReduceChunks{scratch, products, rows.m, chunks, part});
+      launch_tiles<false>(exec, rows, parts, 4, grid, tiles, scratch);
+    parallel_for(exec, "gram chunks", rows.count * parts.most * entries,
+                 ReduceChunks{scratch, products, rows.m, parts, part});
     return;
   }
 #endif
   (void)exec, (void)scratch;
-  gram_on_cpu(rows, part, products);
+  std::vector<double> wide(static_cast<std::size_t>(rows.m + 1) * width);
+  for (int c = 0; c < rows.count; ++c)
+    for (int j = 0; j < parts.most; ++j, products += entries)
+      gram_on_cpu(rows.of(c), rows.m, parts.begin(c, j), parts.end(c, j), part, wide.data(), products);
+}
+
+}  // namespace
+
+std::size_t part_gram_scratch(const Exec& exec, const Rows& rows, const Parts& parts) {
+  return exec.cuda() ? static_cast<std::size_t>(rows.count) * parts.most_pieces(chunk) * rows.m * rows.m : 0;
+}
+
+void part_gram(Exec& exec, const Rows& rows, const Parts& parts, double* scratch, double* products) {
+  products_of(exec, rows, parts, GramPart::full, scratch, products);
+}
+
+std::size_t gram_scratch(const Exec& exec, const Rows& rows) { return part_gram_scratch(exec, rows, whole(rows)); }
+
+void gram(Exec& exec, const Rows& rows, GramPart part, double* scratch, double* products) {
+  products_of(exec, rows, whole(rows), part, scratch, products);
 }
 
 }  // namespace gauntlet

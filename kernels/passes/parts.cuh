@@ -8,21 +8,51 @@
 /// the back end's memory and may change from call to call while the launches stay the same.
 namespace gauntlet {
 
-/// How the vectors of each stack are cut: part j < count[c] covers the columns [begin(c, j), end(c, j)), each part
-/// ⌈d / count[c]⌉ wide, the last ones less or nothing.
+/// Consecutive columns [begin, end) of one part.
+struct Piece {
+  int part;
+  std::int64_t begin, end;
+};
+
+/// How the vectors of each stack are cut: part j < of(c) covers the columns [begin(c, j), end(c, j)), each part
+/// ⌈d / of(c)⌉ wide, the last ones less or nothing.
 struct Parts {
   int most = 1;                ///< parts that a stack may have
-  const int* count = nullptr;  ///< [stacks], each in [1, most]
+  const int* count = nullptr;  ///< [stacks], each in [1, most], in the back end's memory; null: `most` each
   std::int64_t d = 0;
 
-  GAUNTLET_HD std::int64_t width(int c) const { return (d + count[c] - 1) / count[c]; }
+  GAUNTLET_HD int of(int c) const { return count == nullptr ? most : count[c]; }
+  GAUNTLET_HD std::int64_t width(int c) const { return of(c) == 1 ? d : (d + of(c) - 1) / of(c); }
   GAUNTLET_HD std::int64_t begin(int c, int j) const {
     const std::int64_t at = j * width(c);
-    return at < d && j < count[c] ? at : d;
+    return at < d && j < of(c) ? at : d;
   }
   GAUNTLET_HD std::int64_t end(int c, int j) const {
     const std::int64_t at = (j + 1) * width(c);
-    return at < d && j < count[c] ? at : d;
+    return at < d && j < of(c) ? at : d;
+  }
+
+  /// Passes add up pieces of `size` columns, the last one of a part less: piece q of part j is piece j · pieces(c) + q
+  /// of its stack. The sums over a part are the same, then, whatever `most` is and whoever else is there.
+  GAUNTLET_HD int pieces(int c, int size) const { return static_cast<int>((width(c) + size - 1) / size); }
+  /// The most that a stack has: one for every `size` columns and one more at every border.
+  GAUNTLET_HD int most_pieces(int size) const { return static_cast<int>((d + size - 1) / size) + most - 1; }
+  /// That piece of a stack; empty if there are not so many.
+  GAUNTLET_HD Piece piece(int c, int index, int size) const {
+    const int each = pieces(c, size), j = index / each;
+    const std::int64_t last = end(c, j), first = begin(c, j) + std::int64_t{index % each} * size;
+    return {j, first < last ? first : last, first + size < last ? first + size : last};
+  }
+  /// Σ f(index) over the pieces of part `part` % most of stack `part` / most, in order; every stack has
+  /// most_pieces(size) indices.
+  template <class F>
+  GAUNTLET_HD double sum_pieces(std::int64_t part, int size, F f) const {
+    const int c = static_cast<int>(part / most), j = static_cast<int>(part % most);
+    const std::int64_t first = std::int64_t{c} * most_pieces(size) + std::int64_t{j} * pieces(c, size);
+    const std::int64_t count = (end(c, j) - begin(c, j) + size - 1) / size;
+    double total = 0;
+    for (std::int64_t k = 0; k < count; ++k) total += f(first + k);
+    return total;
   }
 };
 

@@ -20,9 +20,9 @@ std::size_t gram_scratch(const Exec& exec, const Rows& rows);
 void combine(Exec& exec, const Rows& rows, const double* weights, int stride, float* const* out);
 
 /// dots[c][p] = ⟨x_p, vectors[c]⟩ for p < m and dots[c][m] = ‖vectors[c]‖², in double. One pass, (m + 1)·d floats.
-/// Scratch: dot_scratch(rows) doubles.
+/// Scratch: dot_scratch(exec, rows) doubles.
 void dots(Exec& exec, const Rows& rows, const float* const* vectors, double* scratch, double* dots);
-std::size_t dot_scratch(const Rows& rows);
+std::size_t dot_scratch(const Exec& exec, const Rows& rows);
 
 /// Coordinate-wise mean and standard deviation (ddof 1; zero for one row) of the first h rows; either output table may
 /// be null. One pass.

@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "kernels/attacks/joined.hpp"
 #include "kernels/protocols/conduct.cuh"
 
 namespace gauntlet {
@@ -134,13 +135,15 @@ bool computes_own(const Attack* attack) {
 }
 
 std::shared_ptr<const Attack> make_attack(const std::string& text, int n, int f, const std::string& where) {
-  const ComponentText component = parse_component(text);
-  const auto& entry = Registry<Attack>::find(component.name, "attack");
+  const std::vector<ComponentText> joined = parse_joined(text);
   const std::string size = " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + where + ")";
-  if (const std::string condition = entry.needs(n, f); !condition.empty())
-    throw UserError(entry.name + " needs " + condition + size);
+  for (const ComponentText& part : joined) {
+    const Component& component = find_attack(part.name);
+    if (const std::string condition = component.needs(n, f); !condition.empty())
+      throw UserError(component.name + " needs " + condition + size);
+  }
   try {
-    return entry.create(component, n, f);
+    return create_attack(joined, n, f);
   } catch (const UserError& error) {
     if (where.empty()) throw;
     throw UserError(error.what() + size);

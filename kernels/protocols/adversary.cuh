@@ -31,8 +31,8 @@ class Adversary {
 /// Whether the Byzantine workers must compute messages of their own: in some round this attack looks at them. Null: no.
 bool computes_own(const Attack* attack);
 
-/// The attack of that text for n messages of which f are Byzantine. \throws UserError for what it does not accept, with
-/// n and f and `where` they are found.
+/// The attack of that text, to which protocol attacks may be joined, for n messages of which f are Byzantine.
+/// \throws UserError for what it does not accept, with n and f and `where` they are found.
 std::shared_ptr<const Attack> make_attack(const std::string& text, int n, int f, const std::string& where = {});
 
 /// The rounds in which the Byzantine workers of this attack compute with flipped labels.

@@ -190,8 +190,9 @@ class Agreement final : public Protocol {
     const Attack* attack = match.attack.get();
     if (defense.trusted_batch() > 0) return "the defense trusts a message that a server computes: protocol server";
     if (defense.follows_model()) return "the defense looks at the one model that a server moves: protocol server";
-    const bool on_graph = defense.needs_neighborhood() || (attack != nullptr && attack->meets_receivers());
-    return on_graph ? Protocol::unmet(match, n, f) : "";
+    const bool elsewhere = defense.needs_neighborhood() ||
+                           (attack != nullptr && (attack->meets_receivers() || !attack->misconduct.empty()));
+    return elsewhere ? Protocol::unmet(match, n, f) : "";
   }
 
   std::unique_ptr<BoundProtocol> bind(Exec& exec, const Wiring& wiring) const override {

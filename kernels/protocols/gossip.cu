@@ -27,7 +27,8 @@ class Gossip final : public Protocol {
     if (graph.drawn_peers > 0 && defense.remembers_workers())
       return "the defense remembers every worker by itself; under epidemic others are heard each round";
     if (match.attack == nullptr) return {};
-    if (const std::string reason = unmet_conduct(*match.attack); !reason.empty()) return reason;
+    for (const std::string& reason : {unmet_misconduct(*match.attack), unmet_conduct(*match.attack)})
+      if (!reason.empty()) return reason;
     if (graph.drawn_peers > 0 && match.attack->meets_receivers())
       return "the attack is on receivers whose neighbors stay; under epidemic they are drawn anew";
     if (graph.drawn_peers > 0 && match.attack->knows_defense())

@@ -105,4 +105,7 @@ class Protocol {
 /// Why what the attack does to every client by itself (Conduct) makes no sense where clients do not agree, or empty.
 std::string unmet_conduct(const Attack& attack);
 
+/// Why the protocol attacks that are joined to it make no sense where nobody checks peers, or empty.
+std::string unmet_misconduct(const Attack& attack);
+
 }  // namespace gauntlet

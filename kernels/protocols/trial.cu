@@ -52,7 +52,8 @@ struct Trial::State {
         given(exec, std::int64_t{inboxes} * n, d),
         round(exec, 1) {
     if (match.attack)
-      if (const std::string reason = unmet_conduct(*match.attack); !reason.empty()) throw UserError(reason);
+      for (const std::string& reason : {unmet_misconduct(*match.attack), unmet_conduct(*match.attack)})
+        if (!reason.empty()) throw UserError(reason);
     if (match.defense && match.defense->trusted_batch() > 0) trusted = RowStore(exec, inboxes, d);
     if (moving) models = RowStore(exec, inboxes, d);
     const bool one = match.defense == nullptr || match.defense->has_rule();

@@ -39,21 +39,21 @@ std::string without_needless_spaces(std::string_view text) {
   return result;
 }
 
-/// Reads `name(key=value, …) | name | …` from left to right, without recursion.
+/// Reads `name(key=value, …) | name | …` from left to right, without recursion; other marks than `|` may stand between.
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
 
-  std::vector<ComponentText> pipeline() {
-    std::vector<ComponentText> result = stages();
-    if (!at_end()) fail("expected '|' or the end, found " + found());
+  std::vector<ComponentText> all(char between) {
+    std::vector<ComponentText> result = components(between);
+    if (!at_end()) fail(std::string("expected '") + between + "' or the end, found " + found());
     return result;
   }
 
   std::vector<std::vector<ComponentText>> pipelines() {
     if (!take('[')) fail("expected '[', found " + found());
     std::vector<std::vector<ComponentText>> result;
-    do result.push_back(stages());
+    do result.push_back(components('|'));
     while (take(','));
     if (!take(']')) fail("expected '|', ',' or ']', found " + found());
     if (!at_end()) fail("expected the end, found " + found());
@@ -67,10 +67,10 @@ class Reader {
   }
 
  private:
-  std::vector<ComponentText> stages() {
+  std::vector<ComponentText> components(char between) {
     std::vector<ComponentText> result;
     do result.push_back(component());
-    while (take('|'));
+    while (take(between));
     return result;
   }
 
@@ -152,7 +152,9 @@ class Reader {
 
 ComponentText parse_component(std::string_view text) { return Reader(text).single(); }
 
-std::vector<ComponentText> parse_pipeline(std::string_view text) { return Reader(text).pipeline(); }
+std::vector<ComponentText> parse_pipeline(std::string_view text) { return Reader(text).all('|'); }
+
+std::vector<ComponentText> parse_joined(std::string_view text) { return Reader(text).all('+'); }
 
 std::vector<std::vector<ComponentText>> parse_pipelines(std::string_view text) { return Reader(text).pipelines(); }
 
@@ -163,9 +165,12 @@ std::string to_string(const ComponentText& component) {
   return component.name + "(" + result + ")";
 }
 
-std::string to_string(const std::vector<ComponentText>& pipeline) {
+std::string to_string(const std::vector<ComponentText>& components, std::string_view between) {
   std::string result;
-  for (const ComponentText& stage : pipeline) result += (result.empty() ? "" : " | ") + to_string(stage);
+  for (const ComponentText& component : components) {
+    if (!result.empty()) result += between;
+    result += to_string(component);
+  }
   return result;
 }
 

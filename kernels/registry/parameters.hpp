@@ -59,12 +59,15 @@ ComponentText parse_component(std::string_view text);
 /// Reads `a | b(x=1) | c`, left to right. \throws UserError on bad syntax or an empty stage.
 std::vector<ComponentText> parse_pipeline(std::string_view text);
 
+/// Reads `a + b(x=1) + c`, in the order written. \throws UserError on bad syntax or an empty part.
+std::vector<ComponentText> parse_joined(std::string_view text);
+
 /// Reads pipelines in brackets, separated by commas: `[a, b(x=1) | c]`. \throws UserError on bad syntax.
 std::vector<std::vector<ComponentText>> parse_pipelines(std::string_view text);
 
 /// The canonical spelling, with the arguments in the order given: `arc | nnm | trimmed-mean(trim=2)`.
 std::string to_string(const ComponentText& component);
-std::string to_string(const std::vector<ComponentText>& pipeline);
+std::string to_string(const std::vector<ComponentText>& components, std::string_view between = " | ");
 
 /// The value of an integer expression of n and f with + - * / and parentheses (`n-f-1`). \throws UserError.
 double evaluate_expression(std::string_view text, int n, int f);

@@ -78,7 +78,7 @@ void bench_passes(Exec& exec, const BenchOptions& options) {
   const double bandwidth = copy_bandwidth(exec, static_cast<std::size_t>(read));
   print_header(x, bandwidth);
 
-  Array<double> scratch(exec, std::max(gram_scratch(exec, rows), dot_scratch(rows)));
+  Array<double> scratch(exec, std::max(gram_scratch(exec, rows), dot_scratch(exec, rows)));
   Array<double> products(exec, static_cast<std::size_t>(x.cells) * (x.n + 1) * x.n + x.cells);
   const std::vector<double> equal(static_cast<std::size_t>(x.cells) * x.n, 1.0 / x.n);
   const Array<double> weights(exec, equal);

@@ -3,6 +3,7 @@
 #include "src/cell/catalogue.hpp"
 
 #include "kernels/attacks/attack.cuh"
+#include "kernels/attacks/joined.hpp"
 #include "kernels/defenses/engine/pipeline.cuh"
 #include "kernels/estimators/estimator.cuh"
 #include "kernels/exec/error.hpp"
@@ -41,6 +42,7 @@ const std::vector<Catalogue>& catalogues() {
       make_catalogue<DatasetSource>(Kind::dataset, "dataset", "datasets"),
       make_catalogue<Partition>(Kind::partition, "partition", "partitions"),
       make_catalogue<Topology>(Kind::graph, "graph", "graphs"),
+      make_catalogue<Misconduct>(Kind::misconduct, "protocol attack", "protocol-attacks"),
   };
   return all;
 }
@@ -69,8 +71,22 @@ const Component& Catalogue::find(const std::string& name) const {
   throw UserError("unknown " + singular + " '" + shown(name) + "'" + suggestion(name, names()));
 }
 
+const Component& find_component(Kind kind, const std::string& name) {
+  return kind == Kind::attack ? find_attack(name) : catalogue(kind).find(name);
+}
+
+std::vector<ComponentText> parse_components(Kind kind, const std::string& text) {
+  if (kind == Kind::defense) return parse_pipeline(text);
+  if (kind == Kind::attack) return parse_joined(text);
+  return {parse_component(text)};
+}
+
+std::string to_string(Kind kind, const std::vector<ComponentText>& components) {
+  return to_string(components, kind == Kind::attack ? " + " : " | ");
+}
+
 ComponentText canonical(Kind kind, ComponentText text) {
-  const Component& component = catalogue(kind).find(text.name);
+  const Component& component = find_component(kind, text.name);
   text.name = component.name;
   // Taken as free text, every value is right, and what is left to complain about are the names.
   std::vector<ParameterSpec> names_only = component.parameters;
@@ -79,17 +95,21 @@ ComponentText canonical(Kind kind, ComponentText text) {
   return text;
 }
 
-std::string unmet_need(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f) {
-  if (kind == Kind::defense) return unmet_need(pipeline, n, f);
-  const Component& component = catalogue(kind).find(pipeline.front().name);
-  const std::string need = component.needs(n, f);
-  if (need.empty()) return "";
-  return component.name + " needs " + need + " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + ")";
+std::string unmet_need(Kind kind, const std::vector<ComponentText>& components, int n, int f) {
+  if (kind == Kind::defense) return unmet_need(components, n, f);
+  for (const ComponentText& text : components) {
+    const Component& component = find_component(kind, text.name);
+    const std::string need = component.needs(n, f);
+    if (!need.empty())
+      return component.name + " needs " + need + " (n = " + std::to_string(n) + ", f = " + std::to_string(f) + ")";
+  }
+  return "";
 }
 
-std::shared_ptr<const void> make_component(Kind kind, const std::vector<ComponentText>& pipeline, int n, int f) {
-  if (kind == Kind::defense) return std::make_shared<const Pipeline>(pipeline, n, f);
-  return catalogue(kind).make(pipeline.front(), n, f);
+std::shared_ptr<const void> make_component(Kind kind, const std::vector<ComponentText>& components, int n, int f) {
+  if (kind == Kind::defense) return std::make_shared<const Pipeline>(components, n, f);
+  if (kind == Kind::attack) return std::shared_ptr<const Attack>(create_attack(components, n, f));
+  return catalogue(kind).make(components.front(), n, f);
 }
 
 void check_order(const std::vector<ComponentText>& pipeline) {

@@ -10,10 +10,10 @@ const ComponentMaker::Made& ComponentMaker::made(Kind kind, const std::string& t
   // Which model `auto` is, the task's data decides.
   if (!is_new || (kind == Kind::model && text == "auto")) return found->second;
   try {
-    const std::vector<ComponentText> pipeline = parse_pipeline(text);
-    found->second.unmet = unmet_need(kind, pipeline, n, f);
+    const std::vector<ComponentText> components = parse_components(kind, text);
+    found->second.unmet = unmet_need(kind, components, n, f);
     if (!found->second.unmet.empty()) return found->second;
-    found->second.product = make_component(kind, pipeline, n, f);
+    found->second.product = make_component(kind, components, n, f);
     if (kind == Kind::protocol)
       found->second.unmet = static_cast<const Protocol*>(found->second.product.get())->unmet_workers(n, f);
   } catch (...) {

@@ -76,9 +76,10 @@ int list(const Options& options) {
 
 Action declare(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("kind", options->kind,
-                 "attacks, defenses, estimators, optimizers, schedules, protocols, models, datasets or partitions, or "
-                 "one component's name; both show formulas and parameters too");
+  app.add_option(
+      "kind", options->kind,
+      "attacks, defenses, estimators, optimizers, schedules, protocols, models, datasets, partitions, graphs "
+      "or protocol-attacks, or one component's name; both show formulas and parameters too");
   const std::vector<CLI::Option*> forms = {
       app.add_flag("--json", options->json, "everything as JSON"),
       app.add_flag("--markdown", options->markdown, "tables as in the README"),

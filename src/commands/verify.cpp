@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "kernels/attacks/joined.hpp"
+#include "kernels/protocols/protocol.cuh"
 #include "src/commands/commands.hpp"
 #include "src/verify/checks.hpp"
 #include "src/verify/known_answers.hpp"
@@ -73,6 +75,7 @@ int verify_rule(const std::vector<DeviceChoice>& devices, const std::string& wri
   const ComponentText text = parse_component(written);
   if (const auto* stage = Registry<Stage>::lookup(text.name)) return verify_one(devices, *stage, text, check_defense);
   if (const auto* attack = Registry<Attack>::lookup(text.name)) return verify_one(devices, *attack, text, check_attack);
+  if (Registry<Misconduct>::lookup(text.name)) throw UserError(unmet_misconduct(*create_attack({text}, 2, 1)));
   std::vector<std::string> names = Registry<Stage>::names();
   for (const std::string& name : Registry<Attack>::names()) names.push_back(name);
   throw UserError("unknown defense or attack '" + text.name + "'" + suggestion(text.name, names));

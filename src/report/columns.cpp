@@ -137,7 +137,8 @@ ObservedColumns columns_of(const std::vector<Cell>& plan) {
     for (const Cell& cell : plan) {
       const std::string& text = component_of(cell, *axis.kind);
       if (!seen.insert(text).second || (*axis.kind == Kind::model && text == "auto")) continue;
-      for (const ComponentText& stage : parse_pipeline(text)) add(columns, catalogue(*axis.kind).find(stage.name));
+      for (const ComponentText& component : parse_components(*axis.kind, text))
+        add(columns, find_component(*axis.kind, component.name));
     }
   }
   return columns;

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "kernels/attacks/joined.hpp"
 #include "kernels/registry/text.hpp"
 #include "src/spec/table_reader.hpp"
 
 namespace gauntlet {
 namespace {
 
-using Pipeline = std::vector<ComponentText>;
+using Texts = std::vector<ComponentText>;
 
 std::string scalar_text(const Item& item) {
   if (const auto* text = item.node.as_string()) return text->get();
@@ -41,22 +42,19 @@ std::string table_text(const Item& item) {
   return to_string(text);
 }
 
-Pipeline parse(const std::string& text, Kind kind) {
-  return kind == Kind::defense ? parse_pipeline(text) : Pipeline{parse_component(text)};
-}
-
 bool stands_for_all(const ComponentText& text) { return text.name == "all" && text.arguments.empty(); }
 
-/// The pipelines that one with the stage `all` stands for: in a defense it takes the place of the rule.
-std::vector<Pipeline> expand(const Pipeline& pipeline, Kind kind, bool& is_all) {
-  const auto stage = std::find_if(pipeline.begin(), pipeline.end(), stands_for_all);
-  is_all = (kind == Kind::attack || kind == Kind::defense) && stage != pipeline.end();
-  if (!is_all) return {pipeline};
-  std::vector<Pipeline> result;
+/// What a text with the component `all` stands for: in a defense it takes the place of the rule, among attacks that of
+/// the attack on the messages.
+std::vector<Texts> expand(const Texts& texts, Kind kind, bool& is_all) {
+  const auto place = std::find_if(texts.begin(), texts.end(), stands_for_all);
+  is_all = (kind == Kind::attack || kind == Kind::defense) && place != texts.end();
+  if (!is_all) return {texts};
+  std::vector<Texts> result;
   for (const Component* component : catalogue(kind).components) {
     if (kind == Kind::defense && component->role != "rule") continue;
-    result.push_back(pipeline);
-    result.back()[static_cast<std::size_t>(stage - pipeline.begin())].name = component->name;
+    result.push_back(texts);
+    result.back()[static_cast<std::size_t>(place - texts.begin())].name = component->name;
   }
   return result;
 }
@@ -64,15 +62,18 @@ std::vector<Pipeline> expand(const Pipeline& pipeline, Kind kind, bool& is_all) 
 }  // namespace
 
 std::vector<Written> read_components(const Item& item, Kind kind, bool& is_all) {
-  const std::string text = item.node.is_table() ? table_text(item) : item.string();
+  const bool is_table = item.node.is_table();
+  const std::string text = is_table ? table_text(item) : item.string();
   // Which model that is, the data decides.
   if (kind == Kind::model && text == "auto") return {{text, item.where()}};
   try {
+    const Texts written = is_table ? Texts{parse_component(text)} : parse_components(kind, text);
     std::vector<Written> result;
-    for (Pipeline& pipeline : expand(parse(text, kind), kind, is_all)) {
-      for (ComponentText& stage : pipeline) stage = canonical(kind, std::move(stage));
-      if (kind == Kind::defense) check_order(pipeline);
-      result.push_back({to_string(pipeline), item.where()});
+    for (Texts& texts : expand(written, kind, is_all)) {
+      for (ComponentText& each : texts) each = canonical(kind, std::move(each));
+      if (kind == Kind::defense) check_order(texts);
+      if (kind == Kind::attack) texts = in_order(std::move(texts));
+      result.push_back({to_string(kind, texts), item.where()});
     }
     return result;
   } catch (const UserError& error) {

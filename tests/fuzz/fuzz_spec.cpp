@@ -35,6 +35,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string canonical = to_string(parse_pipeline(text));
     require(to_string(parse_pipeline(canonical)) == canonical);
   });
+  attempt([&] {
+    const std::string canonical = to_string(parse_joined(text), " + ");
+    require(to_string(parse_joined(canonical), " + ") == canonical);
+  });
   attempt([&] { evaluate_expression(text, 13, 3); });
   attempt([&] {
     const std::string complete = resolved(parse_spec(text, "spec.toml"));

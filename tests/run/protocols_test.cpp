@@ -160,6 +160,37 @@ TEST_CASE("what makes no sense under a protocol is a row with the reason") {
   }
 }
 
+TEST_CASE("attacks on peers that check each other are rows with the reason where nobody does") {
+  const RunBench bench(spec);
+  const std::vector<std::string> protocols = {"server", "agreement", "gossip", "gossip(graph=epidemic(peers=3))"};
+  const std::string all = "sign-flip(scale=1000) + wrong-aggregation(size=0.5, start=5) + cover-up";
+  const auto reason = [](const std::string& name) {
+    return "'" + name + "' is an attack on peers that check each other: protocol btard";
+  };
+  std::map<Combination, std::string> want;
+  for (const std::string& protocol : protocols) {
+    want[{protocol, all, "median"}] = reason("wrong-aggregation");
+    want[{protocol, "lazy-validator(lazy=false)", "median"}] = reason("lazy-validator");
+    want[{protocol, "ipm(silence=0.5) + equivocation", "median"}] = reason("equivocation");
+  }
+  const std::vector<std::string> settings = {
+      setting("training.protocol", protocols),
+      setting("matrix.attacks", {"sign-flip", "wrong-aggregation(size=0.5, start=5)+ sign-flip(scale=1000) + cover-up",
+                                 "lazy-validator( lazy = false )", "ipm(silence=0.5) + equivocation"}),
+      setting("matrix.defenses", {"median"})};
+  const CommandResult result = run_with(bench, settings);
+  INFO(result.err);
+  REQUIRE(result.exit_code == 0);
+  CHECK(skipped(bench / "out/summary.csv") == want);
+  CHECK(contains(file_text(bench / "out/summary.csv"), ",\"" + all + "\",median,"));
+  CHECK(contains(file_text(bench / "out/spec.toml"),
+                 "attacks = [\"sign-flip\", \"" + all +
+                     "\", \"lazy-validator(lazy=false)\", \"ipm(silence=0.5) + equivocation\"]\n"));
+  const std::string tables = bench.tables("out");
+  CHECK(run_with(bench, settings).exit_code == 0);
+  CHECK(bench.tables("out") == tables);
+}
+
 TEST_CASE("rules that know the workers or the one model are refused where there are none, in a mixture too") {
   const RunBench bench(spec);
   const std::string epidemic = "gossip(graph=epidemic(peers=5))";

@@ -298,6 +298,9 @@ TEST_CASE("aggregate and attack refuse what the messages do not allow") {
       {{"attack", "--attack", "sing-flip", "--byzantine", "1"},
        "unknown attack 'sing-flip'; did you mean 'sign-flip'?",
        ""},
+      {{"attack", "--attack", "sign-flip + cover-up", "--byzantine", "1"},
+       "'cover-up' is an attack on peers that check each other: protocol btard",
+       ""},
       {{"attack", "--attack", "sign-flip", "--byzantine", "7"}, "--byzantine 7: 'x.npy' has only 7 rows", ""},
       {{"attack", "--attack", "alie(z=high)", "--byzantine", "2"}, "alie: z = high is neither", ""},
   };

@@ -73,6 +73,28 @@ TEST_CASE("bad component text is reported with its position") {
   CHECK(user_error([] { parse_component("a(b=\n\n\x01)"); }).find('\n') == std::string::npos);
 }
 
+TEST_CASE("components are joined with a plus, which in a value is part of the value") {
+  const auto joined = [](const std::string& text) { return to_string(parse_joined(text), " + "); };
+  CHECK(joined("sign-flip") == "sign-flip");
+  CHECK(joined("a+b(x=1e+3)+\tc ( y = n-f + 1, z=(1+2) )") == "a + b(x=1e+3) + c(y=n-f+1, z=(1+2))");
+  CHECK(parse_joined("a(x=1e+3)").size() == 1);
+  CHECK(parse_component("a(x=n-f+1)").arguments.front().second == "n-f+1");
+  for (const auto& [text, message] : std::vector<std::pair<std::string, std::string>>{
+           {"", "expected a name, found the end at position 1"},
+           {"a +", "expected a name, found the end at position 4"},
+           {"+ a", "expected a name, found '+' at position 1"},
+           {"a + + b", "expected a name, found '+' at position 5"},
+           {"a | b", "expected '+' or the end, found '|' at position 3"},
+           {"a(x=1) b", "expected '+' or the end, found 'b' at position 8"},
+           {"a(x+1)", "expected '=' after 'x', found '+' at position 4"}}) {
+    INFO(text);
+    CHECK(contains(user_error([&text = text] { parse_joined(text); }), message));
+  }
+  CHECK(contains(user_error([] { parse_component("a + b"); }), "expected the end, found '+' at position 3"));
+  CHECK(contains(user_error([] { parse_pipeline("a + b"); }), "expected '|' or the end, found '+' at position 3"));
+  CHECK(contains(user_error([] { parse_pipelines("[a + b]"); }), "expected '|', ',' or ']', found '+' at position 4"));
+}
+
 TEST_CASE("pipelines in brackets are read one by one") {
   const auto read = parse_pipelines("[ krum(neighbors=3, power=1), nnm | median|ctma ]");
   REQUIRE(read.size() == 2);

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "kernels/attacks/attack.cuh"
 #include "src/plan/plan.hpp"
 #include "tests/support.hpp"
 
@@ -71,6 +72,25 @@ TEST_CASE("all stands for every attack, and for every rule in its place of a def
   for (const char* defense : {"krum", "mean", "nnm | krum | ctma", "nnm | median | ctma"})
     CHECK(std::count(defenses.begin(), defenses.end(), defense) == 1);
   for (const char* stage : {"nnm", "ctma"}) CHECK(std::count(defenses.begin(), defenses.end(), stage) == 0);
+}
+
+TEST_CASE("an attack and the protocol attacks that are joined to it are one value of the axis") {
+  const std::string text =
+      "name='x'\n[matrix]\nattacks=[{name='alie', z=1.5}, 'cover-up( by = other )', "
+      "'cover-up+foe(epsilon=1e+3)+ wrong-aggregation(size=0.5, start=5)']";
+  const Spec spec = parse(text);
+  CHECK(texts(spec.of(&Cell::attack)) == Texts{"alie(z=1.5)", "cover-up(by=other)",
+                                               "ipm(epsilon=1e+3) + cover-up + wrong-aggregation(size=0.5, start=5)"});
+  CHECK(resolved(parse(resolved(spec))) == resolved(spec));
+  CHECK(texts(parse(resolved(spec)).of(&Cell::attack)) == texts(spec.of(&Cell::attack)));
+}
+
+TEST_CASE("all stands for the attacks on the messages, and for these where protocol attacks are joined to it") {
+  const Texts all = texts(parse("name='x'\n[matrix]\nattacks='all'").of(&Cell::attack));
+  CHECK(all == Registry<Attack>::names());
+  Texts joined;
+  for (const std::string& name : all) joined.push_back(name + " + cover-up");
+  CHECK(texts(parse("name='x'\n[matrix]\nattacks='cover-up + all'").of(&Cell::attack)) == joined);
 }
 
 TEST_CASE("settings from the command line win") {
@@ -184,6 +204,27 @@ TEST_CASE("a mistake in a spec is one line with its place and the nearest name")
       {head + "[matrix]\ndefenses = [\"krum(neighbors=0)\"]", "spec.toml:3:13: krum: neighbors = 0"},
       {head + "[matrix]\nattacks = [{ z = 1 }]", "spec.toml:3:12: matrix.attacks needs a name"},
       {head + "[matrix]\nattacks = [{ name = \"alie\", z = \"a)b\" }]", "spec.toml:3:12: 'alie(z=a)b)': expected"},
+      {head + "[matrix]\nattacks = [\"none\", \"sign-flip + cover-pu\"]",
+       "spec.toml:3:20: unknown attack 'cover-pu'; did you mean 'cover-up'?"},
+      {head + "[matrix]\nattacks = \"ipm + cover-up(bye=other)\"",
+       "spec.toml:3:11: cover-up: unknown parameter 'bye'; did you mean 'by'?"},
+      {head + "[matrix]\nattacks = \"ipm + eliminate(probability=2)\"",
+       "spec.toml:3:11: eliminate: probability = 2 is out of range 0..1"},
+      {head + "[matrix]\nattacks = \"cover-up + ipm + alie\"",
+       "spec.toml:3:11: attack 'cover-up + ipm + alie': takes one attack on the messages, but both 'ipm' and 'alie'"},
+      {head + "[matrix]\nattacks = \"cover-up + cover-up\"",
+       "spec.toml:3:11: attack 'cover-up + cover-up': joins 'cover-up' twice"},
+      {head + "[matrix]\nattacks = [\"ipm + cover-up\", \"cover-up + foe\"]",
+       "spec.toml:3:30: matrix.attacks holds 'ipm + cover-up' twice"},
+      {head + "[matrix]\nattacks = [{ name = \"ipm + cover-up\", by = \"other\" }]",
+       "spec.toml:3:12: 'ipm + cover-up(by=other)': expected the end, found '+' at position 5"},
+      {head + "[matrix]\nattacks = \"ipm | cover-up\"",
+       "spec.toml:3:11: 'ipm | cover-up': expected '+' or the end, found '|' at position 5"},
+      {head + "[matrix]\ndefenses = \"nnm + mean\"",
+       "spec.toml:3:12: 'nnm + mean': expected '|' or the end, found '+' at position 5"},
+      {head + "[matrix]\nattacks = \"ipm + cover-up\"",
+       "spec.toml:3:11: the matrix is empty: all its cells are skipped, the first as 'cover-up' is an attack on peers "
+       "that check each other: protocol btard"},
       {head + "[matrix]\ndefenses = \"nnm | \"",
        "spec.toml:3:12: 'nnm | ': expected a name, found the end at position 7"},
       {head + "[matrix]\ndefenses = \"nnm\"", "spec.toml:3:12: defense 'nnm': ends without a rule"},

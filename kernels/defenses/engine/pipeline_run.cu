@@ -123,14 +123,14 @@ void Defense::State::make_room_for_gram() {
     sum_parts = Array<double>(exec, gram_scratch(exec, sum_rows()));
     sum_products = Array<double>(exec, inboxes * kept * pipeline->rows_out());
   } else {
-    way_parts = Array<double>(exec, dot_scratch(job.inboxes.base));
+    way_parts = Array<double>(exec, dot_scratch(exec, job.inboxes.base));
     way_products = Array<double>(exec, inboxes * (m + 1));
   }
 }
 
 void Defense::State::make_room_for_dots() {
   if (dot_products.size() != 0) return;
-  dot_parts = Array<double>(exec, dot_scratch(stack_rows()));
+  dot_parts = Array<double>(exec, dot_scratch(exec, stack_rows()));
   dot_products = Array<double>(exec, static_cast<std::size_t>(count) * (stack + 1));
   if (weighted || anchor.rows() == 0) return;
   anchored_table = Array<const float*>(exec, static_cast<std::size_t>(count) * (stack + 1));
