@@ -68,7 +68,7 @@ Simulation talkative(Exec& exec, int kept, int& rounds_told) {
   return {exec, {cell, other}, std::make_shared<DeviceData>(exec, dataset)};
 }
 
-TEST_CASE("all events reach the results, in order, and every evaluation counts those so far") {
+TEST_CASE("all events reach the results, in order, and every evaluation counts those so far", "[simulation]") {
   for (const auto& exec : test_backends())
     for (const int kept : {1, 3, test_rounds, 100}) {
       INFO(backend_name(*exec) << ", " << kept << " rounds kept");
@@ -86,7 +86,7 @@ TEST_CASE("all events reach the results, in order, and every evaluation counts t
     }
 }
 
-TEST_CASE("rounds of a benchmark let no events pile up") {
+TEST_CASE("rounds of a benchmark let no events pile up", "[simulation]") {
   for (const auto& exec : test_backends()) {
     INFO(backend_name(*exec));
     int told = 0;
