@@ -95,7 +95,7 @@ class Btard final : public Protocol {
       clipped.run();
       begin_step(exec, view);  // 1, 2
       adversary.act();
-      const Phase phase(exec.timer(), "defense", wiring.cells.front().defense_label);
+      const Phase phase(exec.timer(), "defend", wiring.cells.front().defense_label);
       mark_forged(exec, view, messages.view(), wiring.own, label_flip_rounds.data());
       directions.draw();
       parts->run();                   // 3, 5

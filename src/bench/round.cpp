@@ -130,8 +130,9 @@ double seconds_of(const std::vector<TimingRow>& breakdown, bool alike, int round
 }
 
 /// Messages of a cell that are computed: the attackers' own only where the attack starts from them.
-int computed_messages(const BenchOptions& options, const std::string& protocol, const std::string& attack) {
-  const Cell cell = cells_for(options, protocol, attack, "mean", 1).front();
+int computed_messages(const BenchOptions& options, const std::string& protocol, const std::string& attack,
+                      const std::string& defense) {
+  const Cell cell = cells_for(options, protocol, attack, defense, 1).front();
   return cell.parts->computes_own() ? options.workers : options.workers - options.byzantine;
 }
 
@@ -182,8 +183,8 @@ void bench_round(const DeviceChoice& device, const BenchOptions& options) {
         const double seconds = time_rounds(device, threads, cells_for(options, protocol, attack, defense, count),
                                            options, dataset, breakdown);
         const double each = seconds / options.rounds / count;
-        const double floor_s =
-            computed_messages(options, protocol, attack) * std::max(bytes / bandwidth, operations / rate) / threads;
+        const double floor_s = computed_messages(options, protocol, attack, defense) *
+                               std::max(bytes / bandwidth, operations / rate) / threads;
         if (first == 0) first = each;
         fmt::print("{:<24} {:<20} {}{:.4f} ms per cell and round, {:.1f} x the floor of {:.4f} ms{}\n", defense, attack,
                    protocols.size() > 1 ? fmt::format("{:<24} ", protocol) : "", each * 1e3, each / floor_s,

@@ -14,13 +14,19 @@ struct DrawDirection {
   float* const* out;
 
   GAUNTLET_HD void operator()(int c, std::int64_t k) const {
-    constexpr float scale = 3.4641016f;  // 2 √3
+    constexpr float step = 3.4641016f / 65536;  // 2 √3, in 2¹⁶ places
+    constexpr int together = 8;                 // of one draw; spans of four columns take half of it
     const auto round = static_cast<std::uint32_t>(*council.round);
-    for (int l = 0; l < span_width; l += 4) {
-      const auto slot = static_cast<std::uint32_t>((k + l) / 4);
+    constexpr int taken = span_width < together ? span_width : together;
+    for (int l = 0; l < span_width; l += taken) {
+      const auto slot = static_cast<std::uint32_t>((k + l) / together);
       const Random random = shift ? Random(council.seeds[c], AttackDraw::shift, round, slot)
                                   : Random(council.seeds[c], ProtocolDraw::direction, 0, round, slot);
-      for (int i = 0; i < 4; ++i) out[c][k + l + i] = k + l + i < d ? (random.uniform(i) - 0.5f) * scale : 0.0f;
+      const int first = static_cast<int>((k + l) % together);
+      for (int i = 0; i < taken; ++i) {
+        const std::uint32_t place = random.word[(first + i) / 2] >> (first + i) % 2 * 16 & 0xffffu;
+        out[c][k + l + i] = k + l + i < d ? (static_cast<float>(place) - 32767.5f) * step : 0.0f;
+      }
     }
   }
 };
