@@ -68,6 +68,7 @@ struct VerifyStatements {
     const double tau = view.tau[c];
     std::uint8_t* redo = view.of(view.redo, c);
     team.each(n, [=](int j) { redo[j] = 0; });
+    if (g == 0) return;
 
     const double lies =
         team.sum(g * g, [=](int e) { return is_false(record, view, tau, record.owner[e / g], e % g) ? 1.0 : 0.0; });

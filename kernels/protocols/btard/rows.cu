@@ -72,33 +72,31 @@ struct WeighTargets {
   }
 };
 
-struct FindDifferences {
-  const float* const* one;
-  const float* const* other;
-  int* differs;
+/// What was sent becomes what it is off by; numbers that are the same, NaN too, by nothing.
+struct SubtractRows {
+  const float* const* again;
+  float* const* sent;
 
   GAUNTLET_HD void operator()(int row, std::int64_t k) const {
-    int any = 0;
     for (int l = 0; l < span_width; ++l) {
-      const float a = one[row][k + l], b = other[row][k + l];
-      any |= !(a == b || (a != a && b != b));
+      const float a = again[row][k + l], b = sent[row][k + l];
+      sent[row][k + l] = a == b || (a != a && b != b) ? 0 : a - b;
     }
-    if (any != 0) differs[row] = 1;
   }
 };
 
 struct JudgeTargets {
   CouncilView council;
   int senders;
-  int* differs;  ///< [cells][validators]
+  const double *squares, *differences;  ///< [cells][validators]
 
   GAUNTLET_HD void operator()(std::int64_t index) const {
     const int c = static_cast<int>(index / council.rules.validators),
               k = static_cast<int>(index % council.rules.validators);
     const int target = council.of(council.target, c)[k];
-    if (k < council.pairs[c] && target < senders)
-      council.record(c).forged[target] = static_cast<std::uint8_t>(differs[index]);
-    differs[index] = 0;
+    if (k >= council.pairs[c] || target >= senders) return;
+    const double tolerance = council.rules.tolerance, gap = differences[index];
+    council.record(c).forged[target] = gap != 0 && !(gap <= tolerance * tolerance * squares[index]);
   }
 };
 
@@ -169,9 +167,8 @@ RecomputedGradients::RecomputedGradients(Exec& exec, const CouncilView& council,
   const auto count = static_cast<std::size_t>(again_.rows());
   weights_ = Array<double>(exec, count * static_cast<std::size_t>(m_));
   squares_ = Array<double>(exec, count);
-  const Rows rows{static_cast<int>(count), 1, sent.d, again_table_.data()};
-  scratch_ = Array<double>(exec, gram_scratch(exec, rows));
-  differs_ = Array<int>(exec, count), workers_ = Array<int>(exec, count);
+  scratch_ = Array<double>(exec, gram_scratch(exec, rows(again_table_)));
+  differences_ = Array<double>(exec, count), workers_ = Array<int>(exec, count);
 }
 
 void RecomputedGradients::choose() {
@@ -182,16 +179,17 @@ void RecomputedGradients::compare() {
   const int count = static_cast<int>(again_.rows());
   const std::int64_t d = again_.d();
   if (clip_ < INFINITY) {
-    gram(exec_, Rows{count, 1, d, again_table_.data()}, GramPart::norms, scratch_.data(), squares_.data());
+    gram(exec_, rows(again_table_), GramPart::norms, scratch_.data(), squares_.data());
     parallel_spans(exec_, "clip gradients", count, d,
                    ClipRows{again_table_.data(), again_table_.data(), squares_.data(), clip_});
   }
   parallel_for(exec_, "targets", static_cast<std::int64_t>(weights_.size()),
                WeighTargets{council_, m_, messages_.view(), weights_.data()});
   combine(exec_, Rows{count, m_, d, base_.data(), council_.rules.validators}, weights_.data(), m_, sent_table_.data());
-  parallel_spans(exec_, "differences", count, d,
-                 FindDifferences{again_table_.data(), sent_table_.data(), differs_.data()});
-  parallel_for(exec_, "targets", count, JudgeTargets{council_, senders_, differs_.data()});
+  parallel_spans(exec_, "differences", count, d, SubtractRows{again_table_.data(), sent_table_.data()});
+  gram(exec_, rows(again_table_), GramPart::norms, scratch_.data(), squares_.data());
+  gram(exec_, rows(sent_table_), GramPart::norms, scratch_.data(), differences_.data());
+  parallel_for(exec_, "targets", count, JudgeTargets{council_, senders_, squares_.data(), differences_.data()});
 }
 
 void count_bytes(Exec& exec, const CouncilView& council, std::int64_t d) {

@@ -63,6 +63,9 @@ class RecomputedGradients {
   void compare();
 
  private:
+  /// Every row of the table as a stack of its own.
+  Rows rows(const Array<float*>& table) const { return {static_cast<int>(table.size()), 1, again_.d(), table.data()}; }
+
   Exec& exec_;
   CouncilView council_;
   int m_, senders_;
@@ -71,8 +74,8 @@ class RecomputedGradients {
   Array<const float*> base_;
   MessageTables messages_;
   Array<float*> again_table_, sent_table_;
-  Array<double> weights_, squares_, scratch_;
-  Array<int> differs_, workers_;
+  Array<double> weights_, squares_, differences_, scratch_;
+  Array<int> workers_;
 };
 
 /// Adds what a peer sent in this round to the mean over the rounds so far.
