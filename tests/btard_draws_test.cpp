@@ -67,7 +67,8 @@ TEST_CASE("a cheater among honest and lazy peers is convicted after n (n - 1) / 
     }
 }
 
-/// The sums of PROTOCOLS.md: the steps to the last conviction, and the poisoned gradients before.
+/// With k peers left a step convicts one with probability (k - h) m h / (k (k - 1)), and (k - h) (k - m) / k cheat in
+/// it: the steps to the last conviction, and the poisoned gradients before.
 struct Expected {
   double steps = 0, poisoned = 0;
   Expected(int n, int b, int m) {

@@ -133,7 +133,8 @@ TEST_CASE("peers that follow the protocol are never suspected", "[btard]") {
     }
 }
 
-TEST_CASE("the last of 7 cheaters among 16 peers is banned when the sum of PROTOCOLS.md says", "[btard]") {
+TEST_CASE("the last of 7 cheaters among 16 peers is banned when the sum over k of k (k - 1) / ((k - 9) 9 m) says",
+          "[btard]") {
   for (const auto& exec : test_backends())
     for (const int m : {1, 2}) {
       double expected = 0, sum = 0, squares = 0;
@@ -235,15 +236,17 @@ TEST_CASE("validators who compute again find what the comparison of rows finds",
       }
 }
 
-TEST_CASE("a cell of btard gives the same numbers and events alone and in a batch", "[btard]") {
+TEST_CASE("a cell of btard gives the same numbers and events alone and in a batch", "[btard][bans]") {
   const std::string attacks[] = {"none", "sign-flip + wrong-aggregation + cover-up", "alie + false-statement(start=5)",
                                  "eliminate + commit-abort + equivocation", "label-flip + false-accusation"};
   for (const auto& exec : test_backends()) {
     std::vector<Cell> batch;
     for (const std::string& attack : attacks)
       for (const std::uint64_t seed : {1, 2}) {
-        batch.push_back(peers(attack));
+        if (emulated && seed == 2) continue;
+        batch.push_back(peers(attack, "btard(validators=2, clip=10, recompute=true)"));
         batch.back().seed = seed;
+        if (emulated) batch.back().rounds = 12, batch.back().evaluate_every = 6;
       }
     batch.back().defense = "centered-clipping(tau=0.3)";
     const auto together = simulate(*exec, batch);

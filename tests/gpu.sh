@@ -105,8 +105,8 @@ matrix() {
 # same_bytes NAME A B: two results folders hold the same tables.
 same_bytes() {
   # shellcheck disable=SC2016
-  step 8 "$1" bash -c 'cmp "$0/summary.csv" "$1/summary.csv" && cmp "$0/convergence.csv" "$1/convergence.csv"' \
-    "$logs/$2" "$logs/$3"
+  step 8 "$1" bash -c 'for table in summary convergence events; do
+    [ ! -e "$0/$table.csv" ] || cmp "$0/$table.csv" "$1/$table.csv" || exit; done' "$logs/$2" "$logs/$3"
 }
 
 # sharded NAME ARGUMENTS...: two halves of a quickstart make the same tables as the whole, NAME.
@@ -185,6 +185,12 @@ check() {
     GAUNTLET_GRAPH=off matrix 40 peers-uncaptured quickstart --device cuda "${peers[@]}"
     same_bytes same-bytes-peers-uncaptured peers peers-uncaptured
     matrix 40 peers-cpu quickstart --device cpu "${peers[@]}" && agree peers-agree peers peers-cpu
+    # Peers who check each other: bans are masks on the device.
+    local bans=(--set rounds=100 --set evaluate_every=50 --set seeds='[0]')
+    matrix 30 bans btard-checks --device cuda "${bans[@]}"
+    GAUNTLET_GRAPH=off matrix 40 bans-uncaptured btard-checks --device cuda "${bans[@]}"
+    same_bytes same-bytes-bans-uncaptured bans bans-uncaptured
+    matrix 40 bans-cpu btard-checks --device cpu "${bans[@]}" && agree bans-agree bans bans-cpu
   fi
   note ""
   if [ $device = cuda ]; then
@@ -192,6 +198,8 @@ check() {
     shown 20 round-agreement "$gauntlet" bench round --workers 10 --byzantine 2 --cells 64 --device cuda \
       --protocol server --protocol "agreement(rounds=1)" --protocol "agreement(rounds=8)" --protocol "gossip(graph=ring)" \
       --defense trimmed-mean --defense "nnm | rfa" --defense box-geom
+    shown 15 round-btard "$gauntlet" bench round --workers 16 --byzantine 7 --cells 64 --device cuda \
+      --protocol server --protocol btard --defense "centered-clipping(tau=1)"
     shown 15 rules-box-geom "$gauntlet" bench rules --cells 64 --defense box-geom --defense box-mean --device cuda
   else
     shown 15 round-2 "$gauntlet" bench round --cells 2 --rounds 4

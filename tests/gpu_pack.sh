@@ -32,7 +32,7 @@ done
 # The files of tests that run on every back end there is; the longest of the long ones first.
 git ls-files 'tests/*_test.c*' | grep -v ^tests/emulator/ | xargs grep -l test_backends | sed 's#.*/\(.*\)[.].*#\1#' |
   sort -u >"$folder/names"
-for name in every_defense verify agreement agreement_attacks largest_numbers every_attack consensus protocols_golden \
+for name in every_defense verify agreement agreement_attacks btard_simulation largest_numbers every_attack consensus protocols_golden \
   signsgd simulation views spectral search trusted; do
   grep -x "${name}_test" "$folder/names" || { printf '%s: no such test\n' "$name" >&2; status=1; }
 done >"$pack/long_tests"

@@ -7,6 +7,20 @@
 #include "kernels/protocols/btard/options.cuh"
 #include "kernels/protocols/btard/rows.cuh"
 
+/// A step of btard, of n peers that are not banned, m of them validators, g = n − m who compute and own a part each:
+///  1  who signs two messages for one slot is banned (signature)
+///  2  all compute gradients and commit to their parts; of a sender and an owner who disagree on a part both leave, and
+///     the step begins without them (eliminate)
+///  3  owner j publishes p(j), the fixed point of centered clipping of the g_i(j)
+///  4  shared randomness r^t; who does not reveal is banned (mprng)
+///  5  with z drawn from r^t all broadcast s_i^j = ⟨z(j), clip(g_i(j) − p(j), tau)⟩ and r_i^j = ‖g_i(j) − p(j)‖
+///  6  owners accuse whoever speaks falsely of their part (verification-1)
+///  7  where Σ_i s_i^j is not zero, all disclose part j, and who lied about it or aggregated wrongly is banned; the
+///  right
+///     part is used (verification-2)
+///  8  the same where more than half report an r_i^j beyond delta_max (verification-3)
+///  9  validators compute again what they were assigned of the step before, and accuse (accuse)
+/// 10  bans take effect; m targets and m validators for the next step are drawn from r^t
 namespace gauntlet {
 namespace {
 
@@ -14,6 +28,8 @@ namespace {
 constexpr int rounds_between = 16;
 constexpr int most_peers = 128;
 
+/// What Byzantine peers send is said by an attack, which sees every honest peer's gradient, that of validators and of
+/// banned peers, too: seeds are public. It sees neither r^t nor z, nor who will check whom.
 class Btard final : public Protocol {
  public:
   explicit Btard(const BtardOptions& options) : options_(options) {}
@@ -89,7 +105,7 @@ class Btard final : public Protocol {
                                                            wiring.own ? wiring.n : wiring.honest());
     }
 
-    /// A step of btard; its numbers are those of PROTOCOLS.md and of the paper's Algorithm 1 and 6.
+    /// One step.
     void exchange(int) override {
       const CouncilView& view = council.view();
       clipped.run();
