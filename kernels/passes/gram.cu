@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "kernels/exec/launch.cuh"
@@ -12,9 +13,6 @@ namespace {
 
 /// Columns that one partial sum covers. It depends on nothing, so a cell's sums are the same alone and in a batch.
 constexpr int chunk = 2048;
-
-/// A Gram matrix of whole vectors is that of their only part.
-Parts whole(const Rows& rows) { return {1, nullptr, rows.d}; }
 
 #if GAUNTLET_CUDA
 constexpr int warps = 8;
@@ -149,22 +147,38 @@ struct ReduceChunks {
   }
 };
 
-/// a·b + c. The product of two floats is exact in double, so a fused and a separate addition give the same bits and the
-/// compiler may take whichever the machine has.
-inline double multiply_add(double a, double b, double c) {
-#if defined(__FMA__)
-  return __builtin_fma(a, b, c);
-#else
-  return a * b + c;
-#endif
+constexpr int width = 512;  ///< columns that the CPU widens to double at once
+
+/// The products of two neighboring rows at a with two at b, in eight running sums each; columns are a multiple of
+/// eight.
+void multiply_tile(const double* a, const double* b, int columns, double (&products)[4]) {
+  using Four = double __attribute__((vector_size(32)));
+  Four sum[4][2] = {}, a0, a1, b0, b1;
+  const auto load = [&](int k) {
+    std::memcpy(&a0, a + k, sizeof a0);
+    std::memcpy(&a1, a + width + k, sizeof a1);
+    std::memcpy(&b0, b + k, sizeof b0);
+    std::memcpy(&b1, b + width + k, sizeof b1);
+  };
+  load(0);
+  for (int k = 0; k < columns; k += 8)
+    for (int half = 0; half < 2; ++half) {
+      sum[0][half] += a0 * b0;
+      sum[1][half] += a0 * b1;
+      sum[2][half] += a1 * b0;
+      sum[3][half] += a1 * b1;
+      load(k + 4 * half + 4);  // ahead of its use: else compilers load it again for each of its products
+    }
+  for (int t = 0; t < 4; ++t) {
+    products[t] = 0;
+    for (int l = 0; l < 8; ++l) products[t] += sum[t][l / 4][l % 4];
+  }
 }
 
-/// The CPU's pass over each part: chunks are widened to double once and multiplied in 2 × 2 tiles of rows, eight
-/// running sums each.
+/// The CPU's pass over each part: chunks are widened once and multiplied in 2 × 2 tiles of rows.
 void gram_on_cpu(const Rows& rows, const Parts& parts, GramPart part, double* products) {
-  constexpr int width = 512, lanes = 8;
   const int m = rows.m;
-  std::vector<double> wide(static_cast<std::size_t>(m + 1) * width);
+  std::vector<double> wide(static_cast<std::size_t>(m + 1) * width + 4);  // the last tile's second row, loads ahead
   for (std::int64_t matrix = 0; matrix < std::int64_t{rows.count} * parts.most; ++matrix) {
     double* out = products + matrix * m * m;
     std::fill(out, out + static_cast<std::int64_t>(m) * m, 0.0);
@@ -173,7 +187,7 @@ void gram_on_cpu(const Rows& rows, const Parts& parts, GramPart part, double* pr
     const std::int64_t end = parts.end(c, of_stack);
     for (std::int64_t first = parts.begin(c, of_stack); first < end; first += width) {
       const int columns = static_cast<int>(std::min<std::int64_t>(width, end - first));
-      const int filled = (columns + lanes - 1) / lanes * lanes;  // beyond the end another part lies
+      const int filled = (columns + 7) / 8 * 8;  // beyond the end another part lies
       for (int i = 0; i < m; ++i) {
         double* row = &wide[static_cast<std::size_t>(i) * width];
         for (int k = 0; k < columns; ++k) row[k] = table[i][first + k];
@@ -181,22 +195,13 @@ void gram_on_cpu(const Rows& rows, const Parts& parts, GramPart part, double* pr
       }
       for (int i = 0; i < m; i += 2)
         for (int j = i; j < (part == GramPart::norms ? std::min(i + 2, m) : m); j += 2) {
-          const double* a = &wide[static_cast<std::size_t>(i) * width];
-          const double* b = &wide[static_cast<std::size_t>(j) * width];
-          double sum[4][lanes] = {};
-          for (int k = 0; k < filled; k += lanes)
-            for (int l = 0; l < lanes; ++l) {
-              sum[0][l] = multiply_add(a[k + l], b[k + l], sum[0][l]);
-              sum[1][l] = multiply_add(a[k + l], b[width + k + l], sum[1][l]);
-              sum[2][l] = multiply_add(a[width + k + l], b[k + l], sum[2][l]);
-              sum[3][l] = multiply_add(a[width + k + l], b[width + k + l], sum[3][l]);
-            }
+          double tile[4];
+          multiply_tile(&wide[static_cast<std::size_t>(i) * width], &wide[static_cast<std::size_t>(j) * width], filled,
+                        tile);
           for (int t = 0; t < 4; ++t) {
             const int row = i + t / 2, column = j + t % 2;
             if (row >= m || column >= m || row > column || (part == GramPart::norms && row != column)) continue;
-            double total = 0;
-            for (int l = 0; l < lanes; ++l) total += sum[t][l];
-            out[row * m + column] += total;
+            out[row * m + column] += tile[t];
           }
         }
     }
@@ -243,10 +248,12 @@ void part_gram(Exec& exec, const Rows& rows, const Parts& parts, double* scratch
   products_of(exec, rows, parts, GramPart::full, scratch, products);
 }
 
-std::size_t gram_scratch(const Exec& exec, const Rows& rows) { return part_gram_scratch(exec, rows, whole(rows)); }
+std::size_t gram_scratch(const Exec& exec, const Rows& rows) {
+  return part_gram_scratch(exec, rows, Parts::whole(rows.d));
+}
 
 void gram(Exec& exec, const Rows& rows, GramPart part, double* scratch, double* products) {
-  products_of(exec, rows, whole(rows), part, scratch, products);
+  products_of(exec, rows, Parts::whole(rows.d), part, scratch, products);
 }
 
 }  // namespace gauntlet

@@ -21,6 +21,9 @@ struct Parts {
   const int* count = nullptr;  ///< [stacks], each in [1, most], in the back end's memory; null: `most` each
   std::int64_t d = 0;
 
+  /// Whole vectors, as their only part.
+  static Parts whole(std::int64_t d) { return {1, nullptr, d}; }
+
   GAUNTLET_HD int of(int c) const { return count == nullptr ? most : count[c]; }
   GAUNTLET_HD std::int64_t width(int c) const { return of(c) == 1 ? d : (d + of(c) - 1) / of(c); }
   GAUNTLET_HD std::int64_t begin(int c, int j) const {
