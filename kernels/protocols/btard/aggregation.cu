@@ -116,7 +116,7 @@ struct StatePart {
       const double rounding = float_rounding * sqrt(square);
       record.rounding[j] = rounding;
       v.shares[at] = byzantine;
-      record.wrong[j] = sqrt(gap > 0 ? gap : 0) > tolerance * lengths / g + rounding;
+      record.wrong[j] = !(square < INFINITY) || sqrt(gap > 0 ? gap : 0) > tolerance * lengths / g + rounding;
     });
   }
 
