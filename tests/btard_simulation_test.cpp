@@ -133,6 +133,40 @@ TEST_CASE("peers that follow the protocol are never suspected", "[btard]") {
     }
 }
 
+TEST_CASE("a few long gradients among short ones are no reason to check the averaging", "[btard]") {
+  for (const auto& exec : test_backends())
+    for (const std::string model : {"softmax", "mlp(hidden=[30])"}) {
+      Cell cell = peers("none");
+      cell.dataset = "synthetic-digits(train=300, test=50)", cell.model = model;
+      cell.defense = "centered-clipping(tau=100)";
+      cell.batch = 1, cell.rounds = cell.evaluate_every = 200;
+      INFO(model << ", " << backend_name(*exec));
+      CHECK(verdicts(simulate_seeds(*exec, cell, 2)) == Verdicts{});
+    }
+}
+
+TEST_CASE("nobody may be left: then no part moves", "[btard]") {
+  for (const auto& exec : test_backends()) {
+    Cell cell = peers("eliminate(probability=1)", "btard(validators=0)", 2, 1);
+    cell.declared = 0, cell.rounds = 10, cell.evaluate_every = 10;
+    const auto results = simulate_seeds(*exec, cell, 1);
+    CHECK(results[0].status == CellStatus::ok);
+    CHECK(results[0].events.size() == 1);
+    CHECK(last_number(results[0], "honest_left") == 0);
+    CHECK(results[0].evaluations.back()["aggregate_norm"] == 0);
+  }
+}
+
+TEST_CASE("an aggregate that is not finite is wrong", "[btard]") {
+  for (const auto& exec : test_backends())
+    for (const CellResult& result : simulate_seeds(*exec, peers("wrong-aggregation(size=1e39)"), 2)) {
+      CHECK(result.status == CellStatus::ok);
+      CHECK(wronged(result, 9) == 0);
+      CHECK(last_number(result, "byzantine_left") == 0);
+      CHECK(last_number(result, "last_ban_round") == 0);
+    }
+}
+
 TEST_CASE("the last of 7 cheaters among 16 peers is banned when the sum over k of k (k - 1) / ((k - 9) 9 m) says",
           "[btard]") {
   for (const auto& exec : test_backends())

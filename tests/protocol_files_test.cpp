@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
 #include "src/commands/protocol_files.hpp"
 #include "src/data/npy.hpp"
 #include "tests/backends.hpp"
@@ -114,6 +117,25 @@ TEST_CASE("the command protocol names an output folder that cannot be made", "[p
   const NpyArray vectors = read_npy_array(given.folder / "out" / "vectors.npy");
   CHECK(vectors.shape == std::vector<std::size_t>{2, 5, 4});
   CHECK(vectors.values == std::vector<float>(40, 1));
+}
+
+TEST_CASE("a step of btard that is given: statements of anybody may be false, and no number at all",
+          "[protocols][btard]") {
+  const Folder given;
+  given.write("sent.npy", {4, 20}, 1);
+  given.write("direction.npy", {20}, 1);
+  given.write("s_lie.npy", {4, 4}, 1);
+  const auto events = [&](const std::string& protocol, int f) {
+    return run_protocol(*test_backends().front(), {protocol, "centered-clipping(tau=1)", "", f, 0, given.folder.path()})
+        .back()
+        .text;
+  };
+  for (const int f : {0, 1}) {
+    const std::string text = events("btard", f);
+    CHECK(std::count(text.begin(), text.end(), '\n') == 1 + 4 * (4 - f) + 4);
+  }
+  given.write("s_lie.npy", {4, 4}, NAN);
+  CHECK(contains(events("btard(without=verification-1)", 1), "verification-2,-1,-1,0,guilty,0 1 2 3"));
 }
 
 }  // namespace

@@ -47,13 +47,13 @@ class Btard final : public Protocol {
     return "btard cuts the vector into n parts and needs d >= n^2 (n = " + std::to_string(n) +
            ", d = " + std::to_string(d) + ")";
   }
-  Shape shape(int n, int f, bool) const override {
+  Shape shape(int n, int, bool) const override {
     // z and what aggregates are shifted along; the clipped gradients; products by part, statements and events.
     const std::size_t rows = static_cast<std::size_t>(n) + 8, parts = static_cast<std::size_t>(n);
     const int repeated = options_.recompute ? 2 * options_.validators : 0;
     return {1, 2 + (options_.clip < INFINITY ? n : 0) + repeated,
             parts * (rows * rows + 3 * parts * rows) * sizeof(double) +
-                std::size_t{rounds_between} * (parts * f + 4 * parts) * 48};
+                std::size_t{rounds_between} * 2 * parts * (parts + 1) * sizeof(EventRow)};
   }
 
   std::string unmet(const Match& match, int n, int f) const override {

@@ -25,7 +25,7 @@ struct SolvePart {
     double* between = v.between + std::int64_t{at} * n * n;
     double* weights = v.weights + std::int64_t{at} * n;
     double* scratch = v.scratch + std::int64_t{at} * v.per_part;
-    double* mixed = scratch + 3 * n;  // [g][m]: of the messages that are no rows, their products with the rows
+    double* mixed = scratch + 5 * n;  // [g][m]: of the messages that are no rows, their products with the rows
 
     team.each(g * m, [=](int e) {
       const int peer = owner[e / m], p = e % m;
@@ -116,7 +116,7 @@ struct StatePart {
       const double rounding = float_rounding * sqrt(square);
       record.rounding[j] = rounding;
       v.shares[at] = byzantine;
-      record.wrong[j] = sqrt(gap > 0 ? gap : 0) > tolerance * lengths / g + rounding;
+      record.wrong[j] = !(square < INFINITY) || sqrt(gap > 0 ? gap : 0) > tolerance * lengths / g + rounding;
     });
   }
 
@@ -142,7 +142,7 @@ PartAggregation::PartAggregation(Exec& exec, const CouncilView& council, const S
   aggregates_ = {exec, sent.aggregates};
   rows_ = {council.cells, static_cast<int>(rows), sent.d, table_.data()};
   parts_ = {council.rules.n, council.parts, sent.d};
-  const std::size_t places = cells * n, per_part = 3 * n + n * m;
+  const std::size_t places = cells * n, per_part = 5 * n + n * m;
   products_ = {exec, places * rows * rows}, dots_ = {exec, places * (rows + 1)};
   between_ = {exec, places * n * n}, weights_ = {exec, places * n}, squares_ = {exec, places};
   shares_ = {exec, places};

@@ -23,6 +23,7 @@ GAUNTLET_HD bool is_false(const Record& record, const CouncilView& council, doub
 
 /// Whether the statements on part j do not add up, where peer `truthful` (−1: nobody) had said the truth.
 GAUNTLET_HD bool is_unbalanced(const Record& record, const CouncilView& council, double tau, int j, int truthful) {
+  if (!(record.rounding[j] < INFINITY)) return true;  // what is published is not finite
   const int n = council.rules.n;
   double sum = 0, bound = 0;
   for (int a = 0; a < record.parts; ++a) {
@@ -30,7 +31,7 @@ GAUNTLET_HD bool is_unbalanced(const Record& record, const CouncilView& council,
     sum += i == truthful ? record.true_s[entry] : record.s[entry];
     bound += clipped_length(i == truthful ? record.true_r[entry] : record.r[entry], tau);
   }
-  return fabs(sum) > council.rules.tolerance * bound + record.parts * record.rounding[j];
+  return !(fabs(sum) <= council.rules.tolerance * bound + record.parts * record.rounding[j]);  // nor NaN
 }
 
 /// The median of what all peers report of all parts, a mean of the middle two; infinite where half of it is.
@@ -87,8 +88,9 @@ struct VerifyStatements {
       int far = 0;
       for (int a = 0; a < g; ++a) {
         const int entry = record.owner[a] * n + j;
-        // No gradient is far from what it is like itself.
-        const double own = automatic ? spread * record.norms[entry] : 0;
+        // No gradient is far from what it is like itself; and up to tau nothing is clipped, so that the sum of the
+        // statements speaks for it, while of honest parts a few long gradients among short ones make as much.
+        const double own = automatic ? fmax(spread * record.norms[entry], tau) : 0;
         far += record.r[entry] > (own > limit ? own : limit);
       }
       redo[j] =

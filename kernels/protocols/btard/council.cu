@@ -14,11 +14,11 @@ const char* check_name(Check check) {
 
 namespace {
 
-/// The most that a step can report: every honest owner accuses every liar, every part is checked for two reasons, every
-/// validator accuses and every part is looked at again.
+/// The most that a step can report: every honest owner accuses everybody, every part is checked, every validator
+/// accuses and every part is looked at again.
 int most_events(const CouncilRules& rules) {
   const int n = rules.n, f = rules.f;
-  return 3 + (n - f) * f + 2 * n + rules.validators * (1 + n);
+  return 3 + (n - f) * n + n + rules.validators * (1 + n);
 }
 
 }  // namespace

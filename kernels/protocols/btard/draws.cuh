@@ -8,7 +8,7 @@ namespace gauntlet {
 
 /// From r^t of a round: m targets, uniform without replacement, from the active peers that computed a gradient, then m
 /// validators from all other active peers, paired in order. m is `most`, or less where peers are too few: at most
-/// (active − 1) / 2 and the peers that computed. Returns m; by one thread, O(n m).
+/// (active − 1) / 2 and the peers that computed. Returns m; by one thread, O(n m²).
 GAUNTLET_HD inline int draw_pairs(std::uint64_t seed, int round, int n, const std::uint8_t* active,
                                   const std::uint8_t* computed, int most, int* validator, int* target) {
   int peers = 0, computing = 0;

@@ -51,7 +51,7 @@ std::vector<ParameterSpec> BtardOptions::parameters() {
       number("tolerance", "1e-4", "of statements, as a share of the clipped length that they speak of", 0),
       number("delta_max", "auto",
              "part j is checked when more than half report a greater distance from it; auto: (1 + sqrt 3) sqrt 2 times "
-             "the median of all distances of the step before, and of each peer's own part's norm",
+             "the median of all distances of the step before, and of each peer's own part's norm, and at least tau",
              0, no_limit, {"auto", "inf"}),
       text("without", "none",
            "checks that are left out: signature, eliminate, mprng, verification-1, verification-2, verification-3, "
