@@ -138,5 +138,18 @@ TEST_CASE("a step of btard that is given: statements of anybody may be false, an
   CHECK(contains(events("btard(without=verification-1)", 1), "verification-2,-1,-1,0,guilty,0 1 2 3"));
 }
 
+TEST_CASE("gradients so small that floats have few digits are no reason to suspect anybody", "[protocols][btard]") {
+  const Folder given;
+  std::vector<float> sent(5 * 40);
+  for (std::size_t k = 0; k < sent.size(); ++k) sent[k] = static_cast<float>(k * k % 7) * 1.4e-45f;
+  write_npy(given.folder / "sent.npy", sent.data(), {5, 40});
+  given.write("direction.npy", {40}, 1);
+  for (const auto& exec : test_backends())
+    for (const std::string protocol : {"btard", "btard(delta_max=1e-60)"})
+      CHECK_FALSE(contains(
+          run_protocol(*exec, {protocol, "centered-clipping(tau=1)", "", 1, 0, given.folder.path()}).back().text,
+          "guilty"));
+}
+
 }  // namespace
 }  // namespace gauntlet

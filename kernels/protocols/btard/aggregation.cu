@@ -113,7 +113,7 @@ struct StatePart {
     const double byzantine = team.sum(g, [=](int a) { return council.is_honest(owner[a]) ? 0.0 : weights[a]; });
     team.once([=] {
       const double gap = square - 2 * inner + v.squares[at];
-      const double rounding = float_rounding * sqrt(square);
+      const double rounding = float_rounding * sqrt(square) + least_float * static_cast<double>(v.d);
       record.rounding[j] = rounding;
       v.shares[at] = byzantine;
       record.wrong[j] = !(square < INFINITY) || sqrt(gap > 0 ? gap : 0) > tolerance * lengths / g + rounding;
@@ -123,6 +123,8 @@ struct StatePart {
   /// Of a vector that is rounded to floats, 2⁻²⁴ of each number: what that moves, times a direction of unit variance,
   /// is less than this share of its norm (a normal number beyond 8 standard deviations).
   static constexpr double float_rounding = 1.0 / (1 << 21);
+  /// Below it floats have no relative precision, or are zero.
+  static constexpr double least_float = 1.1754944e-38;
 };
 
 }  // namespace
