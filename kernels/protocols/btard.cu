@@ -26,7 +26,6 @@ namespace {
 
 /// Events are fetched from the back end this often.
 constexpr int rounds_between = 16;
-constexpr int most_peers = 128;
 
 /// What Byzantine peers send is said by an attack, which sees every honest peer's gradient, that of validators and of
 /// banned peers, too: seeds are public. It sees neither r^t nor z, nor who will check whom.
@@ -35,8 +34,8 @@ class Btard final : public Protocol {
   explicit Btard(const BtardOptions& options) : options_(options) {}
 
   std::string unmet_workers(int n, int) const override {
-    if (n > most_peers)
-      return "btard takes at most " + std::to_string(most_peers) + " peers (n = " + std::to_string(n) + ")";
+    if (n > most_btard_peers)
+      return "btard takes at most " + std::to_string(most_btard_peers) + " peers (n = " + std::to_string(n) + ")";
     if (options_.validators > (n - 1) / 2)
       return "btard(validators=" + std::to_string(options_.validators) +
              ") needs n > 2 validators (n = " + std::to_string(n) + ")";
@@ -50,7 +49,7 @@ class Btard final : public Protocol {
   Shape shape(int n, int, bool) const override {
     // z and what aggregates are shifted along; the clipped gradients; products by part, statements and events.
     const std::size_t rows = static_cast<std::size_t>(n) + 8, parts = static_cast<std::size_t>(n);
-    const int repeated = options_.recompute ? 2 * options_.validators : 0;
+    const int repeated = recomputes(options_) ? 2 * options_.validators : 0;
     return {1, 2 + (options_.clip < INFINITY ? n : 0) + repeated,
             parts * (rows * rows + 3 * parts * rows) * sizeof(double) +
                 std::size_t{rounds_between} * 2 * parts * (parts + 1) * sizeof(EventRow)};
@@ -66,7 +65,7 @@ class Btard final : public Protocol {
     return unmet_conduct(*match.attack);
   }
 
-  bool repeats_messages() const override { return options_.recompute; }
+  bool repeats_messages() const override { return recomputes(options_); }
 
   std::unique_ptr<BoundProtocol> bind(Exec& exec, const Wiring& wiring) const override {
     return std::make_unique<Bound>(exec, wiring, options_);
@@ -100,7 +99,7 @@ class Btard final : public Protocol {
       }
       messages = {exec, rows, wiring.honest()}, label_flip_rounds = {exec, flips};
       parts = std::make_unique<PartAggregation>(exec, council.view(), rows);
-      if (options.recompute && options.validators > 0)
+      if (recomputes(options))
         recomputed = std::make_unique<RecomputedGradients>(exec, council.view(), rows, options.clip,
                                                            wiring.own ? wiring.n : wiring.honest());
     }
@@ -155,6 +154,10 @@ class Btard final : public Protocol {
     std::unique_ptr<PartAggregation> parts;
     std::unique_ptr<RecomputedGradients> recomputed;
   };
+
+  static bool recomputes(const BtardOptions& options) {
+    return options.recompute && options.validators > 0 && options.rules(1, 0).makes(Check::accuse);
+  }
 
   /// Owners aggregate their parts themselves.
   static Wiring without_defense(Wiring wiring) {

@@ -34,8 +34,6 @@ CohortKey cohort_key(const Cell& cell) {
 std::size_t bytes_per_cell(const Cell& cell, const Dataset& dataset) {
   const auto model = make_model(cell, dataset);
   const Components& parts = *cell.parts;
-  if (const std::string reason = parts.protocol->unmet_parameters(cell.workers, model->parameters()); !reason.empty())
-    throw UserError("model '" + cell.model + "': " + reason);
   const int batch = cell.batch > 0 ? cell.batch : dataset.train.count;
   const Shape shape = parts.protocol->shape(cell.workers, cell.byzantine, parts.computes_own());
   const int workers = (cell.workers + shape.models - 1) / shape.models + (parts.defense->trusted_batch() > 0);

@@ -180,16 +180,22 @@ void check_whole_parts(const Cell& cell, const DatasetPointer& dataset) {
 
 }  // namespace
 
-std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells) {
+std::map<std::string, std::string> check_cells(std::vector<Cell>& cells) {
   std::map<std::string, std::string> checksums;
-  std::set<std::pair<std::string, std::string>> models;  // with their datasets
-  std::set<std::pair<CellKey, bool>> dealt;              // whether the workers own their data
+  std::map<std::pair<std::string, std::string>, std::int64_t> parameters;  // of models, with their datasets
+  std::set<std::pair<CellKey, bool>> dealt;                                // whether the workers own their data
   std::set<std::tuple<CellKey, std::string, int, std::string>> servers;
-  for (const Cell& cell : cells) {
+  for (Cell& cell : cells) {
     if (!cell.skipped.empty()) continue;
     const DatasetPointer dataset = dataset_of(cell);
+    const auto [d, is_new] = parameters.try_emplace({cell.dataset, cell.model}, 0);
+    if (is_new) d->second = make_model(cell, *dataset)->parameters();
+    cell.skipped = cell.parts->protocol->unmet_parameters(cell.workers, d->second);
+    if (!cell.skipped.empty()) {
+      cell.parts = nullptr;
+      continue;
+    }
     if (checksums.count(cell.dataset) == 0 && is_fixed(cell.dataset)) checksums[cell.dataset] = checksum(*dataset);
-    if (models.emplace(cell.dataset, cell.model).second) (void)bytes_per_cell(cell, *dataset);
     Cell any_seed = cell;
     any_seed.seed = 0;
     const CellKey key = key_of(any_seed, AxisGroup::samples);

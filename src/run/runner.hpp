@@ -28,9 +28,10 @@ std::vector<TimingRow> run_cells(const DeviceChoice& device, int threads, std::v
                                  const RunnerHooks& hooks);
 
 /// Loads the data, makes the model and deals the samples of every cell that is to run, so that a user's error shows
-/// before anything is written. Returns the checksums of the datasets that are the same for all seeds, by their name in
+/// before anything is written. A cell whose model has too few parameters for its protocol is skipped from then on; only
+/// with the data is that known. Returns the checksums of the datasets that are the same for all seeds, by their name in
 /// the spec. \throws UserError.
-std::map<std::string, std::string> check_cells(const std::vector<Cell>& cells);
+std::map<std::string, std::string> check_cells(std::vector<Cell>& cells);
 
 /// Threads that run cells on the CPU: $GAUNTLET_THREADS, or one for each processor.
 int default_threads();

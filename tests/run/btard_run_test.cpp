@@ -122,18 +122,10 @@ TEST_CASE("what makes no sense under btard is a row with the reason", "[btard]")
         "btard takes at most 128 peers (n = 129)");
   CHECK(reason({"training.protocol=[\"btard\", \"btard(validators=8)\"]"}) ==
         "btard(validators=8) needs n > 2 validators (n = 16)");
+  CHECK(reason({one, "task.dataset=[\"gaussian-mixture(classes=3, features=20)\", \"synthetic-digits\"]"}) ==
+        "btard cuts the vector into n parts and needs d >= n^2 (n = 16, d = 63)");
   CHECK(reason({"training.protocol=[\"btard(recompute=true)\"]", "training.estimator=[\"gradient\", \"momentum\"]"}) ==
         "recompute=true computes messages again, from samples alone: estimator gradient without noise");
-}
-
-TEST_CASE("a vector with too few numbers for its parts is one line before anything runs", "[btard]") {
-  const RunBench bench(spec);
-  const CommandResult result =
-      bench.run("out", {"--set", "task.dataset=\"gaussian-mixture(classes=3, features=20)\"", "--set", "seeds=[0]"});
-  CHECK(result.exit_code != 0);
-  CHECK(
-      contains(result.err, "model 'softmax': btard cuts the vector into n parts and needs d >= n^2 (n = 16, d = 63)"));
-  CHECK(lines(result.err) == 1);
 }
 
 TEST_CASE("what is wrong in the text of btard is one line", "[btard]") {

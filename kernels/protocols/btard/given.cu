@@ -30,6 +30,9 @@ StepOutcome btard_on_given(Exec& exec, const ComponentText& protocol, const std:
                            const GivenStep& step) {
   const auto& entry = Registry<Protocol>::find("btard", "protocol");
   const BtardOptions options(Arguments(entry.name, entry.parameters, protocol, step.g, step.f));
+  if (step.g > most_btard_peers)
+    throw UserError("btard takes at most " + std::to_string(most_btard_peers) + " peers, not " +
+                    std::to_string(step.g));
   const Pipeline pipeline(parse_pipeline(defense), step.g, step.f);
   std::string reason;
   const double tau = tau_of(pipeline, step.g, step.f, &reason);

@@ -10,6 +10,8 @@
 /// What the text of protocol btard says.
 namespace gauntlet {
 
+inline constexpr int most_btard_peers = 128;
+
 struct BtardOptions {
   int validators = 1;
   double tolerance = 1e-4;
