@@ -270,6 +270,16 @@ TEST_CASE("validators who compute again find what the comparison of rows finds",
       }
 }
 
+TEST_CASE("validators who compute again find nothing in what was computed together with other batches", "[btard]") {
+  for (const auto& exec : test_backends())
+    for (const int batch : {4, 8, 25}) {
+      Cell cell = peers("none", "btard(validators=3, recompute=true)");
+      cell.dataset = "synthetic-digits(train=300, test=50)", cell.batch = batch;
+      INFO("batch " << batch << ", " << backend_name(*exec));
+      CHECK(verdicts(simulate_seeds(*exec, cell, 1)) == Verdicts{});
+    }
+}
+
 TEST_CASE("a cell of btard gives the same numbers and events alone and in a batch", "[btard][bans]") {
   const std::string attacks[] = {"none", "sign-flip + wrong-aggregation + cover-up", "alie + false-statement(start=5)",
                                  "eliminate + commit-abort + equivocation", "label-flip + false-accusation"};

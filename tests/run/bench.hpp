@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <thread>
 
@@ -63,6 +64,35 @@ inline bool wait_until(Process& process, const std::function<bool()>& condition)
 /// Whether the run has come so far that its summary holds `count` rows.
 inline bool has_rows(const std::filesystem::path& folder, int count) {
   return lines(file_text(folder / "summary.csv")) > count;
+}
+
+/// Runs half of the cells, then the other half, and merges the two: the bytes must be those of the whole.
+inline void check_merged_shards(const std::string& spec, const std::string& undisturbed) {
+  const RunBench bench(spec);
+  REQUIRE(bench.run("half1", {"--shard", "1/2"}).exit_code == 0);
+  REQUIRE(bench.run("half0", {"--shard", "0/2"}).exit_code == 0);
+  const CommandResult merged = run_command({"merge", "half1", "half0", "--out", "whole"}, bench.options());
+  INFO(merged.err);
+  CHECK(merged.exit_code == 0);
+  CHECK(bench.tables("whole") == undisturbed);
+}
+
+/// Kills a run of that many cells several times and resumes it: the bytes must be those of a run that nothing disturbs.
+inline void check_killed_and_resumed(const std::string& spec, int cells, const std::string& undisturbed) {
+  const RunBench bench(spec);
+  int killed = 0;
+  for (const int rows : {0, 1, cells / 3, cells / 2}) {
+    Process process(RunBench::arguments("out", {"--threads", "2"}), bench.options());
+    wait_until(process, [&] { return has_rows(bench / "out", rows); });
+    process.signal(SIGKILL);
+    killed += process.wait().exit_code == -SIGKILL;
+  }
+  CHECK(killed >= 2);
+  CHECK_FALSE(bench.tables("out") == undisturbed);
+  const CommandResult last = bench.run("out");
+  INFO(last.err);
+  CHECK(last.exit_code == 0);
+  CHECK(bench.tables("out") == undisturbed);
 }
 
 }  // namespace gauntlet

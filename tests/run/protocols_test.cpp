@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <csignal>
 #include <map>
 #include <tuple>
 
@@ -49,30 +48,11 @@ TEST_CASE("peers train to the same bytes again, with one thread or two") {
 }
 
 TEST_CASE("shards of peers' cells that are merged give the same bytes as the whole") {
-  const RunBench bench(spec);
-  REQUIRE(bench.run("half1", {"--shard", "1/2"}).exit_code == 0);
-  REQUIRE(bench.run("half0", {"--shard", "0/2"}).exit_code == 0);
-  const CommandResult merged = run_command({"merge", "half1", "half0", "--out", "whole"}, bench.options());
-  INFO(merged.err);
-  CHECK(merged.exit_code == 0);
-  CHECK(bench.tables("whole") == undisturbed());
+  check_merged_shards(spec, undisturbed());
 }
 
 TEST_CASE("a run of peers that is killed and then resumed gives the same bytes") {
-  const RunBench bench(spec);
-  int killed = 0;
-  for (const int rows : {0, 1, cells / 3, cells / 2}) {
-    Process process(RunBench::arguments("out", {"--threads", "2"}), bench.options());
-    wait_until(process, [&] { return has_rows(bench / "out", rows); });
-    process.signal(SIGKILL);
-    killed += process.wait().exit_code == -SIGKILL;
-  }
-  CHECK(killed >= 2);
-  CHECK_FALSE(bench.tables("out") == undisturbed());
-  const CommandResult last = bench.run("out");
-  INFO(last.err);
-  CHECK(last.exit_code == 0);
-  CHECK(bench.tables("out") == undisturbed());
+  check_killed_and_resumed(spec, cells, undisturbed());
 }
 
 /// protocol, attack, defense
