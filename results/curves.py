@@ -6,7 +6,7 @@
 
 A row for each protocol and attack: when the first and the last Byzantine peer was banned, the test accuracy at the given
 rounds, and how far the last one is from that of the same protocol without attack, seed by seed; means over the seeds and,
-behind ±, the sample deviation of that difference.
+behind ±, the sample deviation over them.
 """
 import argparse
 import collections
@@ -45,6 +45,8 @@ for (protocol, attack), runs in cells.items():
     bans = [mean([float(cell[column]) if cell.get(column) else None for cell in runs], digits)
             for column, digits in (("first_ban_round", 0), ("last_ban_round", 0), ("byzantine_left", 1))]
     curve = [mean([accuracy.get((cell["cell"], number)) for cell in runs], 3) for number in rounds]
+    ends = [accuracy[cell["cell"], rounds[-1]] for cell in runs if (cell["cell"], rounds[-1]) in accuracy]
+    curve[-1] += f" ± {statistics.stdev(ends):.3f}" if len(ends) > 1 else ""
     quiet, here = of_seed(cells[protocol, "none"]), of_seed(runs)
     gaps = [here[seed] - quiet[seed] for seed in here if here[seed] is not None and quiet.get(seed) is not None]
     spread = f" ± {statistics.stdev(gaps):.3f}" if len(gaps) > 1 else ""
