@@ -36,17 +36,17 @@ enum class ProtocolDraw : std::uint32_t {
   silence = 0,
   spread = 1,
   peers = 2,
-  edges = 3,      ///< of a graph, the same for all seeds
-  pairs = 4,      ///< of a validator and whom it checks
-  direction = 5,  ///< that statements project on
+  edges = 3,       ///< of a graph, the same for all seeds
+  pairs = 4,       ///< of a validator and whom it checks
+  direction = 5,   ///< that statements project on
+  shift = 6,       ///< of a wrong aggregate
+  misconduct = 7,  ///< who breaks the rules, whom it harms and whether
 };
 
 /// What an attack draws once for all its messages. Messages that draw apart are Purpose::attack's workers 0 … f−1.
 enum class AttackDraw : std::uint32_t {
   values = 0,
   places = 1,
-  shift = 2,       ///< of a wrong aggregate
-  misconduct = 3,  ///< who breaks a protocol's rules, whom it harms and whether
 };
 
 /// Four random words: a pure function of its arguments (Philox4x32-10, Salmon et al., SC 2011), so the same on the CPU

@@ -171,7 +171,7 @@ struct HearValidators {
     if (accuses != nullptr) return accuses[std::int64_t{c} * council.rules.n + validator] != 0;
     if (council.is_honest(validator) || !council.is_honest(target) || !council.does(c, Kind::false_accusation))
       return false;
-    const Random random(council.seeds[c], AttackDraw::misconduct, static_cast<std::uint32_t>(*council.round),
+    const Random random(council.seeds[c], ProtocolDraw::misconduct, 0, static_cast<std::uint32_t>(*council.round),
                         static_cast<std::uint32_t>(misconduct_kinds + k));
     return random.uniform() < council.what(c, Kind::false_accusation).probability;
   }

@@ -67,14 +67,14 @@ struct CouncilView {
   const Misconduct* misconduct = nullptr;  ///< [cells][kinds], those that are not joined with an empty window
   std::uint8_t *active = nullptr, *validates = nullptr, *redo = nullptr;  ///< [cells][n]; redo by part
   int *parts = nullptr, *pairs = nullptr;                                 ///< [cells]
-  int *validator = nullptr, *target = nullptr;  ///< [cells][n] who checks whom, the first `pairs`
-  double *median = nullptr, *bytes = nullptr;   ///< [cells] reported r of the step before (< 0: none); sum over rounds
-  int *first_ban = nullptr, *last_ban = nullptr;                                              ///< [cells] −1: none
-  int *bans = nullptr, *ban_list = nullptr;                                                   ///< [cells], [cells][n]
-  int* events = nullptr;                                                                      ///< [cells]
-  EventRow* event_rows = nullptr;                                                             ///< [cells][capacity]
-  int* owner = nullptr;                                                                       ///< [2][cells][n]
-  int* parts_then = nullptr;                                                                  ///< [2][cells]
+  int *validator = nullptr, *target = nullptr;    ///< [cells][n] who checks whom, the first `pairs`
+  double *median = nullptr, *bytes = nullptr;     ///< [cells] reported r of the step before (< 0: none); mean a round
+  int *first_ban = nullptr, *last_ban = nullptr;  ///< [cells] −1: none
+  int *bans = nullptr, *ban_list = nullptr;       ///< [cells], [cells][n]
+  int* events = nullptr;                          ///< [cells]
+  EventRow* event_rows = nullptr;                 ///< [cells][capacity]
+  int* owner = nullptr;                           ///< [2][cells][n]
+  int* parts_then = nullptr;                      ///< [2][cells]
   std::uint8_t *computed = nullptr, *forged = nullptr, *shifted = nullptr, *wrong = nullptr;  ///< [2][cells][n]
   double* statements = nullptr;  ///< [2][cells][5][n][n]: s, r, true s, true r, norms
   double* rounding = nullptr;    ///< [2][cells][n]

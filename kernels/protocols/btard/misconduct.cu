@@ -9,7 +9,7 @@ namespace {
 using Kind = Misconduct::Kind;
 
 GAUNTLET_HD Random draw_misconduct(const CouncilView& council, int c, Kind kind) {
-  return {council.seeds[c], AttackDraw::misconduct, static_cast<std::uint32_t>(*council.round),
+  return {council.seeds[c], ProtocolDraw::misconduct, 0, static_cast<std::uint32_t>(*council.round),
           static_cast<std::uint32_t>(kind)};
 }
 

@@ -20,8 +20,7 @@ struct DrawDirection {
     constexpr int taken = span_width < together ? span_width : together;
     for (int l = 0; l < span_width; l += taken) {
       const auto slot = static_cast<std::uint32_t>((k + l) / together);
-      const Random random = shift ? Random(council.seeds[c], AttackDraw::shift, round, slot)
-                                  : Random(council.seeds[c], ProtocolDraw::direction, 0, round, slot);
+      const Random random(council.seeds[c], shift ? ProtocolDraw::shift : ProtocolDraw::direction, 0, round, slot);
       const int first = static_cast<int>((k + l) % together);
       for (int i = 0; i < taken; ++i) {
         const std::uint32_t place = random.word[(first + i) / 2] >> (first + i) % 2 * 16 & 0xffffu;
