@@ -19,14 +19,10 @@
 
 namespace gauntlet {
 
-namespace {
-
-/// Rounds that run one by one on a GPU before the rest are replayed as a graph: one to warm up, the others timed.
-constexpr int uncaptured_rounds = 6;
-
-}  // namespace
-
 struct Simulation::State {
+  /// Rounds that run one by one on a GPU before the rest are replayed as a graph: one to warm up, the others timed.
+  static constexpr int uncaptured_rounds = 6;
+
   Exec& exec;
   std::vector<Cell> cells;
   std::shared_ptr<const DeviceData> data;

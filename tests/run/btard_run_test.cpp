@@ -112,6 +112,8 @@ TEST_CASE("what is wrong in the text of btard is one line", "[btard]") {
   const RunBench bench(spec);
   const std::pair<const char*, const char*> mistakes[] = {
       {"btard(without=verification-4)", "without='verification-4' is no check; did you mean 'verification-1'?"},
+      {"btard(without=[mprng, validator])",
+       "without='validator' is no check; did you mean 'validators'?; accepted are"},
       {"btard(tolerance=0)", "tolerance must be greater than 0"},
       {"btard(validator=2)", "did you mean 'validators'?"},
       {"btard(clip=0)", "clip must be greater than 0"},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/protocols/btard/options.cuh"
 
+#include <algorithm>
+
 #include "kernels/registry/registry.hpp"
 #include "kernels/registry/text.hpp"
 
@@ -13,26 +15,20 @@ std::string name_to_leave_out(int check) {
 }
 
 /// The checks of `none`, `mprng` or `[verification-1, validators]`, a bit for each.
-unsigned checks_of(std::string text) {
-  if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
-  std::vector<std::string> known;
+unsigned checks_of(const std::string& text) {
+  std::vector<std::string> known = {"none"};
   for (int k = 0; k < check_count; ++k) known.push_back(name_to_leave_out(k));
   unsigned bits = 0;
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    std::string name = text.substr(at, end - at);
-    name.erase(0, name.find_first_not_of(' '));
-    name.erase(name.find_last_not_of(' ') + 1);
-    at = end + 1;
-    if (name == "none") continue;
+  for (const auto& pipeline : parse_pipelines(text.front() == '[' ? text : "[" + text + "]")) {
+    const std::string name = to_string(pipeline);
     const auto found = std::find(known.begin(), known.end(), name);
     if (found == known.end()) {
       std::string all;
-      for (const std::string& each : known) all += ", " + each;
-      throw UserError("btard: without='" + shown(name) + "' is no check" + suggestion(name, known) +
-                      "; there are none" + all);
+      for (const std::string& each : known) all += (all.empty() ? "" : ", ") + each;
+      throw UserError("btard: without='" + shown(name) + "' is no check" + suggestion(name, known) + "; accepted are " +
+                      all);
     }
-    bits |= 1u << (found - known.begin());
+    if (found != known.begin()) bits |= 1u << (found - known.begin() - 1);
   }
   return bits;
 }
